@@ -1,0 +1,281 @@
+//! What policy is asked about: which action an operation needs on which resource.
+
+use serde::{Deserialize, Serialize};
+
+use crate::names::{RuntimeName, ServiceName};
+use crate::operation::{HealthTarget, Operation, stamp_prefix};
+
+/// What is done. The names are those of the policy schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Action {
+    /// Look an artifact up in the registry.
+    ResolveArtifact,
+    /// Bring an image into a runtime under its commit name.
+    DeliverImage,
+    /// Point a stable image name at another image.
+    TagImage,
+    /// Write an entry of the controlled env file.
+    StampEnv,
+    /// Recreate a Compose service, or the container it runs as.
+    RecreateService,
+    /// Look at a container.
+    InspectContainer,
+    /// Change image, env and annotations of a Deployment.
+    PatchDeployment,
+    /// Watch the rollout of a Deployment, or look at it.
+    InspectDeployment,
+    /// Copy configured values into a Secret or `ConfigMap`.
+    SyncObject,
+    /// Ask a service for its health.
+    CheckHealth,
+    /// Learn whether a secret is there, and how long it is.
+    RequireSecret,
+    /// Take a change back.
+    Rollback,
+}
+
+impl Action {
+    /// Every action, in the order of a deploy.
+    pub const ALL: [Self; 12] = [
+        Self::ResolveArtifact,
+        Self::DeliverImage,
+        Self::TagImage,
+        Self::StampEnv,
+        Self::RecreateService,
+        Self::InspectContainer,
+        Self::PatchDeployment,
+        Self::InspectDeployment,
+        Self::SyncObject,
+        Self::CheckHealth,
+        Self::RequireSecret,
+        Self::Rollback,
+    ];
+
+    /// The id in the policy schema.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ResolveArtifact => "resolveArtifact",
+            Self::DeliverImage => "deliverImage",
+            Self::TagImage => "tagImage",
+            Self::StampEnv => "stampEnv",
+            Self::RecreateService => "recreateService",
+            Self::InspectContainer => "inspectContainer",
+            Self::PatchDeployment => "patchDeployment",
+            Self::InspectDeployment => "inspectDeployment",
+            Self::SyncObject => "syncObject",
+            Self::CheckHealth => "checkHealth",
+            Self::RequireSecret => "requireSecret",
+            Self::Rollback => "rollback",
+        }
+    }
+}
+
+/// The entity types of the policy schema that stand for something a deploy touches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum ResourceType {
+    /// `unidesk/project-manager`.
+    Repository,
+    /// `<runtime>/<image name>`.
+    Image,
+    /// `<runtime>/<key>`.
+    EnvKey,
+    /// `<runtime>/<Compose service>`.
+    ComposeService,
+    /// `<runtime>/<container>`.
+    Container,
+    /// `<runtime>/<namespace>/<name>`.
+    Deployment,
+    /// `<runtime>/<secret|config-map>/<namespace>/<name>`.
+    KubernetesObject,
+    /// `<source>/<key or JSON pointer>`.
+    SecretKey,
+    /// `<endpoint name>` or `<runtime>/<namespace>/<service>`.
+    HealthTarget,
+}
+
+impl ResourceType {
+    /// The entity type in the policy schema.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Repository => "Repository",
+            Self::Image => "Image",
+            Self::EnvKey => "EnvKey",
+            Self::ComposeService => "ComposeService",
+            Self::Container => "Container",
+            Self::Deployment => "Deployment",
+            Self::KubernetesObject => "KubernetesObject",
+            Self::SecretKey => "SecretKey",
+            Self::HealthTarget => "HealthTarget",
+        }
+    }
+}
+
+/// One thing that an operation touches.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Resource {
+    /// What it is.
+    #[serde(rename = "type")]
+    pub kind: ResourceType,
+    /// Which one.
+    pub id: String,
+    /// The group that policy authors own it by, where single ids would be too many: an env key belongs to the prefix
+    /// of its service (`EnvPrefix`), a secret key to its source (`SecretSource`).
+    pub group: Option<String>,
+}
+
+impl Resource {
+    fn new(kind: ResourceType, id: impl Into<String>) -> Self {
+        Self { kind, id: id.into(), group: None }
+    }
+
+    fn on(kind: ResourceType, runtime: &RuntimeName, id: impl std::fmt::Display) -> Self {
+        Self::new(kind, format!("{runtime}/{id}"))
+    }
+
+    fn env_key(runtime: &RuntimeName, service: &ServiceName, key: impl std::fmt::Display) -> Self {
+        let mut resource = Self::on(ResourceType::EnvKey, runtime, key);
+        resource.group = Some(format!("{runtime}/{}", stamp_prefix(service)));
+        resource
+    }
+}
+
+impl std::fmt::Display for Resource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}::{:?}", self.kind.as_str(), self.id)
+    }
+}
+
+/// One question to the policy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Access {
+    /// What is done.
+    pub action: Action,
+    /// To what.
+    pub resource: Resource,
+}
+
+impl Operation {
+    /// Everything that must be permitted for this operation, one entry per thing touched (Cedar has no quantifier over
+    /// a set). Empty for the gates that only hold the plugin itself back.
+    #[must_use]
+    pub fn accesses(&self) -> Vec<Access> {
+        let one = |action, resource| vec![Access { action, resource }];
+        match self {
+            Self::Resolve(call) => one(
+                Action::ResolveArtifact,
+                Resource::new(ResourceType::Repository, call.repository.as_str()),
+            ),
+            Self::Deliver(call) => {
+                one(Action::DeliverImage, Resource::on(ResourceType::Image, &call.runtime, &call.name))
+            }
+            Self::Activate(call) => {
+                let on = &call.runtime;
+                let tags = call
+                    .stable_names
+                    .iter()
+                    .map(|name| (Action::TagImage, Resource::on(ResourceType::Image, on, name)));
+                let stamps = call
+                    .stamp
+                    .iter()
+                    .map(|pair| (Action::StampEnv, Resource::env_key(on, &call.artifact.service, &pair.key)));
+                let recreated = [
+                    Resource::on(ResourceType::ComposeService, on, &call.service),
+                    Resource::on(ResourceType::Container, on, &call.container),
+                ]
+                .map(|resource| (Action::RecreateService, resource));
+                tags.chain(stamps)
+                    .chain(recreated)
+                    .map(|(action, resource)| Access { action, resource })
+                    .collect()
+            }
+            Self::InspectContainer(call) => one(
+                Action::InspectContainer,
+                Resource::on(ResourceType::Container, &call.runtime, &call.container),
+            ),
+            Self::ExpectContainer(call) => one(
+                Action::InspectContainer,
+                Resource::on(ResourceType::Container, &call.runtime, &call.container),
+            ),
+            Self::PatchDeployments(call) => call
+                .deployments
+                .iter()
+                .map(|one| Access {
+                    action: Action::PatchDeployment,
+                    resource: Resource::on(
+                        ResourceType::Deployment,
+                        &call.runtime,
+                        format_args!("{}/{}", one.namespace, one.name),
+                    ),
+                })
+                .collect(),
+            Self::AwaitRollout(call) => one(
+                Action::InspectDeployment,
+                Resource::on(
+                    ResourceType::Deployment,
+                    &call.runtime,
+                    format_args!("{}/{}", call.deployment.namespace, call.deployment.name),
+                ),
+            ),
+            Self::InspectWorkload(call) => one(
+                Action::InspectDeployment,
+                Resource::on(
+                    ResourceType::Deployment,
+                    &call.runtime,
+                    format_args!("{}/{}", call.deployment.namespace, call.deployment.name),
+                ),
+            ),
+            Self::SyncObject(call) => {
+                let object = Resource::on(
+                    ResourceType::KubernetesObject,
+                    &call.runtime,
+                    format_args!("{}/{}/{}", call.kind.as_str(), call.namespace, call.name),
+                );
+                let read = call.entries.iter().map(|(pointer, _)| Resource {
+                    kind: ResourceType::SecretKey,
+                    id: format!("{}/{pointer}", call.source),
+                    group: Some(call.source.to_string()),
+                });
+                std::iter::once(object)
+                    .chain(read)
+                    .map(|resource| Access { action: Action::SyncObject, resource })
+                    .collect()
+            }
+            Self::ExpectHealth(call) => one(Action::CheckHealth, call.target.resource()),
+            Self::RequireSecrets { source, keys } => keys
+                .iter()
+                .map(|key| Access {
+                    action: Action::RequireSecret,
+                    resource: Resource {
+                        kind: ResourceType::SecretKey,
+                        id: format!("{source}/{key}"),
+                        group: Some(source.to_string()),
+                    },
+                })
+                .collect(),
+            Self::RequireApproval { .. } | Self::RequireOutside { .. } | Self::Hold { .. } => Vec::new(),
+            // Taking back is a right of its own on whatever the change touched.
+            Self::Undo { change } => change
+                .accesses()
+                .into_iter()
+                .map(|access| Access { action: Action::Rollback, ..access })
+                .collect(),
+        }
+    }
+}
+
+impl HealthTarget {
+    fn resource(&self) -> Resource {
+        match self {
+            Self::Endpoint { name } => Resource::new(ResourceType::HealthTarget, name.as_str()),
+            Self::Service { runtime, namespace, service, .. } => {
+                Resource::on(ResourceType::HealthTarget, runtime, format_args!("{namespace}/{service}"))
+            }
+            Self::Container { runtime, container, .. } => {
+                Resource::on(ResourceType::Container, runtime, container)
+            }
+        }
+    }
+}

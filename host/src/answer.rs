@@ -1,0 +1,154 @@
+//! What comes back from the other side of the gate.
+
+use serde::{Deserialize, Serialize};
+
+use crate::artifact::Artifact;
+use crate::names::Pointer;
+
+/// A typed JSON value, as the contract knows it: the text `"true"` is not the flag `true`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Literal {
+    /// Nothing may be there; `null` in JSON.
+    Absent,
+    /// A boolean.
+    Flag(bool),
+    /// A whole number.
+    Number(i64),
+    /// A text.
+    Text(String),
+}
+
+impl std::fmt::Display for Literal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Absent => f.write_str("nothing"),
+            Self::Flag(flag) => write!(f, "{flag}"),
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Text(text) => write!(f, "{text:?}"),
+        }
+    }
+}
+
+/// What must stand at a JSON pointer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expectation {
+    /// Where.
+    pub pointer: Pointer,
+    /// What.
+    pub equals: Literal,
+}
+
+/// An expectation held against what was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// Where.
+    pub pointer: Pointer,
+    /// Nothing where the pointer leads to nothing, or to something that is no literal.
+    pub found: Option<Literal>,
+    /// Whether it is what was expected.
+    pub satisfied: bool,
+}
+
+/// A running container, reduced to what was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContainerView {
+    /// The id by which the engine knows the container's image.
+    pub image_digest: Option<String>,
+    /// Image labels that were asked for and are there.
+    pub labels: Vec<(String, String)>,
+    /// Environment entries that were asked for and are there.
+    pub env: Vec<(String, String)>,
+}
+
+/// Whether a gate would let a live run pass, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GateState {
+    /// Met, or pending.
+    pub met: bool,
+    /// What is missing and what to do, or what was found.
+    pub reason: String,
+    /// Presence and length of each secret, where the gate is about secrets; never a value.
+    pub secrets: Vec<SecretPresence>,
+}
+
+/// All that is ever known of a secret outside its backend.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretPresence {
+    /// The key.
+    pub key: String,
+    /// Whether it is there and not empty.
+    pub present: bool,
+    /// Length of the value in bytes.
+    pub length: usize,
+}
+
+/// The answer to one operation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "value", rename_all = "camelCase")]
+pub enum Answer {
+    /// Nothing was asked: a read or verification in a pass that does not reach it.
+    NotAsked,
+    /// A change was done, or recorded.
+    Done,
+    /// A gate was judged.
+    Gate(GateState),
+    /// `resolve`.
+    Artifact(Box<Artifact>),
+    /// `compose.inspect`; nothing where there is no such container.
+    Container(Option<ContainerView>),
+    /// `compose.expect`, `health.expect`.
+    Checks(Vec<Check>),
+}
+
+/// Why a call gave no result: the contract's `error`. It goes to the plugin as data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(tag = "code", content = "detail", rename_all = "kebab-case")]
+pub enum CallError {
+    /// The policy, a limit or a guard refused.
+    #[error("denied: {reason}")]
+    Denied {
+        /// Names action, resource and what would permit it.
+        reason: String,
+        /// The policies that decided.
+        policies: Vec<String>,
+    },
+    /// The far side answered that it is not there.
+    #[error("not found: {0}")]
+    NotFound(String),
+    /// The far side could not be reached or did not answer in time; trying again may help.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+    /// The far side answered, and what it holds contradicts what was asked for.
+    #[error("mismatch: {0}")]
+    Mismatch(String),
+    /// The argument itself is wrong.
+    #[error("invalid: {0}")]
+    Invalid(String),
+    /// Anything else.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl CallError {
+    /// Stable code for reports and the journal.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Denied { .. } => "denied",
+            Self::NotFound(_) => "not-found",
+            Self::Unavailable(_) => "unavailable",
+            Self::Mismatch(_) => "mismatch",
+            Self::Invalid(_) => "invalid",
+            Self::Other(_) => "other",
+        }
+    }
+
+    /// Whether the same call may succeed later without anybody changing anything.
+    #[must_use]
+    pub fn retryable(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+}

@@ -1,0 +1,279 @@
+//! `compose.activate`: the stable names move to the delivered image, the stamp goes into the env file, and the one service
+//! is recreated. One change: either all of it holds, or what was there before.
+
+mod back;
+mod started;
+mod state;
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+pub use started::{Started, still_same};
+pub use state::{ActivationState, Running};
+
+use super::compose::Compose;
+use super::delivery::{foreign, identity};
+use super::docker::{ContainerFacts, Engine, ServiceContainer};
+use super::env_file::{EnvFile, ProjectLock, Stamp};
+use crate::answer::CallError;
+use crate::artifact::{Artifact, Identity};
+use crate::backend::change::Change;
+use crate::config::{ComposeRuntime, Limits};
+use crate::operation::Activate;
+use crate::progress::{Interrupt, Watcher};
+
+/// The activation of one artifact as one service of a Compose project.
+pub struct Activation<'a> {
+    engine: &'a Engine,
+    compose: Compose,
+    env_file: EnvFile,
+    identity: &'a Identity,
+    call: &'a Activate,
+    started: OnceLock<Started>,
+}
+
+impl<'a> Activation<'a> {
+    /// Looks up where the env file is; touches nothing.
+    ///
+    /// # Errors
+    /// `Invalid` where the artifact was not looked up in the registry, or where nothing names an env file.
+    pub fn new(
+        engine: &'a Engine,
+        runtime: &ComposeRuntime,
+        artifact: &'a Artifact,
+        call: &'a Activate,
+        limits: &Limits,
+    ) -> Result<Self, CallError> {
+        let path: PathBuf = runtime.env_file.path().map_err(CallError::Invalid)?;
+        Ok(Self {
+            engine,
+            compose: Compose::new(runtime, &path, limits),
+            env_file: EnvFile::new(path, &artifact.service),
+            identity: identity(artifact)?,
+            call,
+            started: OnceLock::new(),
+        })
+    }
+
+    /// The Compose project, for the commands that are run.
+    #[must_use]
+    pub fn compose(&self) -> &Compose {
+        &self.compose
+    }
+
+    /// The container that [`Change::apply`] started; nothing before that, and nothing if it failed.
+    #[must_use]
+    pub fn started(&self) -> Option<&Started> {
+        self.started.get()
+    }
+
+    /// The stable names as the Compose file's `image` means them.
+    fn moving_names(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.call.stable_names.iter().map(|name| (name.as_str(), "latest"))
+    }
+
+    /// The stable names with the commit: they say later which commit ran, and are what a rollback goes back to. The name
+    /// under which the image was delivered is the delivery's own.
+    fn pinned_names(&self) -> impl Iterator<Item = (&str, &str)> {
+        let commit = self.call.artifact.commit.as_str();
+        let names = self.call.stable_names.iter().filter(|name| **name != self.call.delivered);
+        names.map(move |name| (name.as_str(), commit))
+    }
+
+    async fn state(&self) -> Result<ActivationState, CallError> {
+        let mut names = state::Names::new();
+        for (repository, tag) in self.moving_names().chain(self.pinned_names()) {
+            let name = format!("{repository}:{tag}");
+            let image = self.engine.image(&name).await?.map(|image| image.id);
+            names.insert(name, image);
+        }
+        let container = self.container().await?.as_ref().map(Running::from);
+        let stamp = self.env_file.read_stamp(self.call.stamp.iter().map(|pair| &pair.key))?;
+        Ok(ActivationState { container, names, stamp })
+    }
+
+    async fn container(&self) -> Result<Option<ContainerFacts>, CallError> {
+        self.engine.container(&self.call.container).await
+    }
+
+    /// Compose would stumble over a container that is not its own half-way; known before, nothing has happened yet.
+    async fn check_containers(&self) -> Result<(), CallError> {
+        let (project, service, wanted) = (self.compose.project(), &self.call.service, &self.call.container);
+        if let Some(found) = self.container().await?
+            && found
+                .owner
+                .as_ref()
+                .is_none_or(|one| one.project != project || one.service != service.as_str())
+        {
+            let owner = found.owner.map_or_else(
+                || "was not made by Compose".to_owned(),
+                |owner| format!("belongs to service {} of Compose project {}", owner.service, owner.project),
+            );
+            return Err(CallError::Mismatch(format!(
+                "the container {wanted} {owner}; service {service} of project {project} cannot take its place. If the \
+                 name is right, remove that container first: `{} rm -f {wanted}`",
+                self.engine.command()
+            )));
+        }
+        let all = self.engine.service_containers(project, service).await?;
+        match all.iter().find(|one| one.name != wanted.as_str() && !one.unfinished) {
+            None => Ok(()),
+            Some(ServiceContainer { name: other, .. }) => Err(CallError::Mismatch(format!(
+                "service {service} of project {project} has a container {other} beside {wanted}, where there must be one; \
+                 remove it first: `{} rm -f {other}`",
+                self.engine.command()
+            ))),
+        }
+    }
+
+    /// The delivered image, by what the engine calls it.
+    async fn delivered(&self) -> Result<String, CallError> {
+        let name = format!("{}:{}", self.call.delivered, self.call.artifact.commit);
+        match self.engine.image(&name).await? {
+            Some(image) if self.identity.is_called(&image.id) => Ok(image.id),
+            Some(image) => Err(foreign(self.engine, &name, &image.id, self.identity)),
+            None => Err(CallError::NotFound(format!(
+                "{name} was not delivered into this engine; nothing was changed"
+            ))),
+        }
+    }
+
+    /// Two hosts may have looked at the same state; the one that comes second must look again.
+    async fn check_unchanged(&self, before: &ActivationState) -> Result<(), CallError> {
+        let now = self.state().await?;
+        let moved = self
+            .moving_names()
+            .map(|(repository, tag)| format!("{repository}:{tag}"))
+            .find(|name| now.names.get(name) != before.names.get(name));
+        let what = match moved {
+            Some(name) => format!("the image {name}"),
+            None if now.container != before.container => format!("the container {}", self.call.container),
+            None if now.stamp != before.stamp => format!("the stamp in {}", self.env_file.path().display()),
+            None => return Ok(()),
+        };
+        Err(CallError::Mismatch(format!(
+            "{what} is no longer as it was when this deploy looked at it: somebody else changed it; nothing was changed \
+             by this deploy, run it again"
+        )))
+    }
+
+    async fn advance(
+        &self,
+        before: &ActivationState,
+        image: &str,
+        watcher: &dyn Watcher,
+        lock: &ProjectLock,
+    ) -> Result<Started, CallError> {
+        for (repository, tag) in self.pinned_names().chain(self.moving_names()) {
+            self.engine.tag(image, repository, tag).await?;
+        }
+        self.env_file.write_stamp(&self.stamp())?;
+        watcher.note("recreating the container");
+        self.compose.recreate(&self.call.service, lock).await?;
+        let found = self.the_only_container().await?;
+        if before.container.as_ref().is_some_and(|old| old.id.as_ref() == Some(&found.id)) {
+            return Err(CallError::Mismatch(format!(
+                "Compose left the old container {} as it was",
+                found.name
+            )));
+        }
+        if !self.identity.is_called(&found.image) {
+            return Err(CallError::Mismatch(format!(
+                "the new container {} was made from image {}, not from {image}",
+                found.name, found.image
+            )));
+        }
+        Started::of(&found, self.engine)
+    }
+
+    async fn the_only_container(&self) -> Result<ContainerFacts, CallError> {
+        let all = self.engine.service_containers(self.compose.project(), &self.call.service).await?;
+        match (self.container().await?, all.as_slice()) {
+            (Some(container), [only]) if only.name == container.name => Ok(container),
+            _ => {
+                let names: Vec<_> = all.into_iter().map(|one| one.name).collect();
+                Err(CallError::Mismatch(format!(
+                    "service {} has the containers [{}] now, where exactly {} was expected",
+                    self.call.service,
+                    names.join(", "),
+                    self.call.container
+                )))
+            }
+        }
+    }
+
+    fn stamp(&self) -> Stamp {
+        self.call.stamp.iter().map(|pair| (pair.key.clone(), Some(pair.value.clone()))).collect()
+    }
+
+    fn lock(&self) -> Result<ProjectLock, CallError> {
+        let holder = format!("{} at {}", self.call.service, self.call.artifact.commit);
+        ProjectLock::take(self.env_file.path(), &holder)
+    }
+}
+
+impl Change for Activation<'_> {
+    type State = ActivationState;
+
+    async fn probe(&self) -> Result<ActivationState, CallError> {
+        let state = self.state().await?;
+        for (repository, tag) in self.pinned_names() {
+            let name = format!("{repository}:{tag}");
+            if let Some(Some(other)) = state.names.get(&name)
+                && !self.identity.is_called(other)
+            {
+                return Err(foreign(self.engine, &name, other, self.identity));
+            }
+        }
+        self.compose.check(self.call).await?;
+        self.check_containers().await?;
+        Ok(state)
+    }
+
+    fn desired(&self, before: &ActivationState) -> ActivationState {
+        let image = self.engine.id_of(self.identity).to_string();
+        ActivationState {
+            container: Some(Running { id: None, image: image.clone(), up: true }),
+            names: before.names.keys().map(|name| (name.clone(), Some(image.clone()))).collect(),
+            stamp: self.stamp(),
+        }
+    }
+
+    async fn apply(
+        &self,
+        before: &ActivationState,
+        watcher: &dyn Watcher,
+        interrupt: &Interrupt,
+    ) -> Result<(), CallError> {
+        let lock = self.lock()?;
+        self.check_unchanged(before).await?;
+        let image = self.delivered().await?;
+        // From here on it is not stopped half-way: all of it holds in the end, or nothing.
+        if interrupt.is_raised() {
+            return Err(CallError::Other(
+                "interrupted before the activation began; nothing was changed".to_owned(),
+            ));
+        }
+        match self.advance(before, &image, watcher, &lock).await {
+            Ok(started) => {
+                // Only a second `apply` of the same value finds it set, and then the first container is gone.
+                let _ = self.started.set(started);
+                Ok(())
+            }
+            Err(cause) => Err(self.retreat(cause, before, watcher, &lock).await),
+        }
+    }
+
+    async fn undo(&self, before: &ActivationState, watcher: &dyn Watcher) -> Result<(), CallError> {
+        let lock = self.lock()?;
+        let left = self.go_back(before, watcher, &lock).await;
+        if left.is_empty() {
+            return Ok(());
+        }
+        Err(CallError::Other(format!(
+            "could not be taken back: {}; now {}",
+            left.join("; "),
+            self.what_runs().await
+        )))
+    }
+}

@@ -1,0 +1,93 @@
+//! The way back from an activation, whole or half done.
+
+use super::{Activation, ActivationState, Running, Started};
+use crate::answer::CallError;
+use crate::backend::live::delivery::also;
+use crate::backend::live::env_file::ProjectLock;
+use crate::progress::Watcher;
+
+impl Activation<'_> {
+    /// Takes back what was done before `cause` came up, and says in it what runs now.
+    pub(super) async fn retreat(
+        &self,
+        cause: CallError,
+        before: &ActivationState,
+        watcher: &dyn Watcher,
+        lock: &ProjectLock,
+    ) -> CallError {
+        let left = self.go_back(before, watcher, lock).await;
+        let back = if left.is_empty() {
+            "the activation was taken back".to_owned()
+        } else {
+            format!("could not be taken back: {}", left.join("; "))
+        };
+        also(cause, &format!("{back}; now {}", self.what_runs().await))
+    }
+
+    /// Puts everything back that can be, whatever else fails; what could not is returned in words.
+    ///
+    /// The stamp first, because the container is made from it; the names last, because for a moment they point to what
+    /// the container ran, which may be another image than they meant.
+    pub(super) async fn go_back(
+        &self,
+        before: &ActivationState,
+        watcher: &dyn Watcher,
+        lock: &ProjectLock,
+    ) -> Vec<String> {
+        watcher.note("taking the activation back");
+        let mut left = Vec::new();
+        if let Err(error) = self.env_file.write_stamp(&before.stamp) {
+            left.push(format!("the stamp ({error})"));
+        }
+        if let Err(error) = self.container_back(before, lock).await {
+            left.push(format!("the container {} ({error})", self.call.container));
+        }
+        for (repository, tag) in self.moving_names().chain(self.pinned_names()) {
+            let name = format!("{repository}:{tag}");
+            let result = match before.names.get(&name) {
+                Some(Some(image)) => self.engine.tag(image, repository, tag).await,
+                Some(None) => self.engine.untag(&name).await,
+                None => Ok(()),
+            };
+            if let Err(error) = result {
+                left.push(format!("the image name {name} ({error})"));
+            }
+        }
+        left
+    }
+
+    async fn container_back(&self, before: &ActivationState, lock: &ProjectLock) -> Result<(), CallError> {
+        let service = &self.call.service;
+        let all = self.engine.service_containers(self.compose.project(), service).await?;
+        let now = self.container().await?.as_ref().map(Running::from);
+        let Some(old) = &before.container else {
+            return if all.is_empty() { Ok(()) } else { self.compose.remove(service, lock).await };
+        };
+        // A failed `up` may leave the container it was making beside the old one.
+        if now.as_ref() == Some(old) && all.len() == 1 {
+            return Ok(());
+        }
+        for (repository, tag) in self.moving_names() {
+            self.engine.tag(&old.image, repository, tag).await?;
+        }
+        self.compose.recreate(service, lock).await?;
+        let back = self.the_only_container().await?;
+        if back.image != old.image {
+            return Err(CallError::Mismatch(format!(
+                "it was recreated from {}, not from {}",
+                back.image, old.image
+            )));
+        }
+        Started::of(&back, self.engine).map(drop)
+    }
+
+    /// What an operator has to know first after a failure.
+    pub(super) async fn what_runs(&self) -> String {
+        let name = &self.call.container;
+        match self.container().await {
+            Ok(Some(now)) => format!("the container {name} is {} with image {}", now.condition(), now.image),
+            Ok(None) => format!("there is no container {name}"),
+            Err(error) => format!("it is not known what runs as {name} ({error})"),
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The `docker compose` command line of one project, as argument vectors: no shell, no variable of the caller's, no file
+//! that is not named.
+
+mod check;
+mod process;
+mod redact;
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use self::process::{Finished, Unfinished};
+use super::env_file::ProjectLock;
+use super::words::{plain, seconds};
+use crate::answer::CallError;
+use crate::config::{ComposeRuntime, Limits};
+use crate::names::{ComposeService, EnvKey};
+use crate::operation::Activate;
+
+/// Longest part of what Compose says that an error repeats, in characters.
+const SHOWN: usize = 600;
+/// What Compose and the docker command need of the caller's environment: where programs are, and where the Compose plugin
+/// and the contexts are. Everything else is left out: a variable of the caller's would beat the env file.
+const PASSED_ON: [&str; 3] = ["PATH", "HOME", "DOCKER_CONFIG"];
+/// Compose takes `COMPOSE_*` entries of the env file into its own environment, unless they are there. These would reach
+/// beyond the one service (containers of services that left the file would be removed), or change what is read here.
+const PINNED: [(&str, &str); 3] =
+    [("COMPOSE_REMOVE_ORPHANS", "false"), ("COMPOSE_ANSI", "never"), ("COMPOSE_PROGRESS", "quiet")];
+
+/// The Compose project of a runtime.
+#[derive(Debug, Clone)]
+pub struct Compose {
+    project: String,
+    directory: PathBuf,
+    files: Vec<PathBuf>,
+    env_file: PathBuf,
+    environment: Vec<(OsString, OsString)>,
+    within: Duration,
+}
+
+impl Compose {
+    /// The project of `runtime` with `env_file` as its controlled env file.
+    #[must_use]
+    pub fn new(runtime: &ComposeRuntime, env_file: &Path, limits: &Limits) -> Self {
+        let passed = PASSED_ON.iter().filter_map(|key| Some((OsString::from(key), std::env::var_os(key)?)));
+        let set = PINNED.iter().copied().chain([("DOCKER_HOST", runtime.docker.as_str())]);
+        let environment = passed.chain(set.map(|(key, value)| (key.into(), value.into()))).collect();
+        Self {
+            project: runtime.project.clone(),
+            directory: runtime.directory.clone(),
+            files: runtime.files.clone(),
+            env_file: env_file.to_owned(),
+            environment,
+            within: Duration::from_secs(limits.compose_seconds),
+        }
+    }
+
+    /// The project's name.
+    #[must_use]
+    pub fn project(&self) -> &str {
+        &self.project
+    }
+
+    /// The whole command that recreates `service` and nothing else. `--pull never` stands for a `pull_policy` of `never`:
+    /// a missing stable name would be pulled from a public registry.
+    #[must_use]
+    pub fn recreate_argv(&self, service: &ComposeService) -> Vec<OsString> {
+        let verb =
+            ["up", "-d", "--no-build", "--no-deps", "--force-recreate", "--pull", "never", service.as_str()];
+        self.argv(&verb)
+    }
+
+    /// The whole command that stops and removes the containers of `service` and nothing else; volumes stay.
+    #[must_use]
+    pub fn remove_argv(&self, service: &ComposeService) -> Vec<OsString> {
+        self.argv(&["rm", "--stop", "--force", service.as_str()])
+    }
+
+    /// Refuses an activation that the Compose files do not fit, and says which line is missing. Changes nothing.
+    ///
+    /// Whether the stamp reaches the container is tried out: Compose resolves the files with a made-up value for each key,
+    /// handed over in its environment, and that value must come out at the container's end. Reading the files without
+    /// interpolation would have to understand every way to write a variable; an env file with made-up values would be a
+    /// second copy of the project's secrets.
+    ///
+    /// # Errors
+    /// `Mismatch` with the line to add; `Unavailable` where Docker's command line or its Compose plugin is missing.
+    pub async fn check(&self, call: &Activate) -> Result<(), CallError> {
+        let keys: Vec<&EnvKey> = call.stamp.iter().map(|pair| &pair.key).collect();
+        let made_up = check::made_up(&keys);
+        let argv = self.argv(&["config", "--format", "json", call.service.as_str()]);
+        let finished = self.run(&argv, &made_up, Stdio::null()).await?;
+        if !finished.success {
+            let cause = CallError::Mismatch(format!(
+                "Compose cannot resolve {}: {}",
+                self.files_shown(),
+                self.said(&finished, &argv)
+            ));
+            return Err(self.or_missing(cause).await);
+        }
+        check::service(&finished.stdout, call, &made_up)
+            .map_err(|why| CallError::Mismatch(format!("{}: {why}", self.files_shown())))
+    }
+
+    /// Recreates `service` from what its image name and its env file say now. Not to be given up half-way: it runs in a
+    /// process group of its own, which a Ctrl-C of the terminal does not reach, and holds `lock` itself.
+    ///
+    /// # Errors
+    /// `Other` with what Compose said; `Unavailable` if it had to be stopped at its deadline.
+    pub async fn recreate(&self, service: &ComposeService, lock: &ProjectLock) -> Result<(), CallError> {
+        self.change(&self.recreate_argv(service), lock).await
+    }
+
+    /// Stops and removes the containers of `service`.
+    ///
+    /// # Errors
+    /// As for [`Self::recreate`].
+    pub async fn remove(&self, service: &ComposeService, lock: &ProjectLock) -> Result<(), CallError> {
+        self.change(&self.remove_argv(service), lock).await
+    }
+
+    async fn change(&self, argv: &[OsString], lock: &ProjectLock) -> Result<(), CallError> {
+        let finished = self.run(argv, &[], lock.as_input()?).await?;
+        if finished.success {
+            return Ok(());
+        }
+        let cause =
+            CallError::Other(format!("`docker compose` {}: {}", finished.ending, self.said(&finished, argv)));
+        Err(self.or_missing(cause).await)
+    }
+
+    fn argv(&self, verb: &[&str]) -> Vec<OsString> {
+        let mut argv: Vec<OsString> = ["docker", "compose", "-p", &self.project].map(OsString::from).into();
+        argv.extend(["--project-directory".into(), self.directory.clone().into()]);
+        argv.extend(self.files.iter().flat_map(|file| ["-f".into(), file.clone().into()]));
+        argv.extend(["--env-file".into(), self.env_file.clone().into()]);
+        argv.extend(verb.iter().map(OsString::from));
+        argv
+    }
+
+    async fn run(
+        &self,
+        argv: &[OsString],
+        more: &[(String, String)],
+        input: Stdio,
+    ) -> Result<Finished, CallError> {
+        let more = more.iter().map(|(key, value)| (key.into(), value.into()));
+        let environment: Vec<_> = self.environment.iter().cloned().chain(more).collect();
+        process::run(argv, &environment, input, self.within).await.map_err(|unfinished| match unfinished {
+            Unfinished::Missing => CallError::Unavailable(
+                "there is no `docker` command in PATH; install Docker's command line and its Compose plugin"
+                    .to_owned(),
+            ),
+            Unfinished::Late => CallError::Unavailable(format!(
+                "`docker compose` had not ended after {} (limits.compose-seconds) and was stopped",
+                seconds(self.within)
+            )),
+            Unfinished::Broken(error) => CallError::Other(format!("`docker compose` cannot be run: {error}")),
+        })
+    }
+
+    /// Without its Compose plugin `docker` complains about the flags that follow: ask it before such words are repeated.
+    async fn or_missing(&self, cause: CallError) -> CallError {
+        let version = ["docker", "compose", "version"].map(OsString::from);
+        match self.run(&version, &[], Stdio::null()).await {
+            Ok(finished) if finished.success => cause,
+            Ok(_) => CallError::Unavailable(
+                "`docker compose` does not work here; install the Compose plugin, version 2, into ~/.docker/cli-plugins \
+                 (or $DOCKER_CONFIG/cli-plugins) or as a package"
+                    .to_owned(),
+            ),
+            Err(error) => error,
+        }
+    }
+
+    /// The end of what Compose said, fit for an error.
+    fn said(&self, finished: &Finished, argv: &[OsString]) -> String {
+        // Only here, and only to take its values out: Compose repeats lines that it cannot read, and values that it
+        // cannot use.
+        let secrets = std::fs::read(&self.env_file).unwrap_or_default();
+        let known = argv.join(OsStr::new(" "));
+        let said =
+            redact::redacted(&String::from_utf8_lossy(&finished.stderr), &secrets, &known.to_string_lossy());
+        if said.is_empty() {
+            return "it said nothing".to_owned();
+        }
+        let kept = said.char_indices().rev().nth(SHOWN - 1).map_or(0, |(at, _)| at);
+        plain(&said[kept..], SHOWN)
+    }
+
+    fn files_shown(&self) -> String {
+        let files: Vec<_> = self.files.iter().map(|file| file.display().to_string()).collect();
+        files.join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,121 @@
+//! One command to its end: bounded in time and in what is kept of its output.
+
+use std::ffi::OsString;
+use std::io;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+/// Longest output that is kept, in bytes; a resolved Compose project is far smaller.
+const OUTPUT: usize = 8 << 20;
+/// How much of the end of the error output is kept, in bytes.
+const ERRORS: usize = 16 << 10;
+/// How long a process group may take to end by itself once it was asked to, before it is ended.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How a command ended.
+#[derive(Debug)]
+pub struct Finished {
+    /// Whether it says that it worked.
+    pub success: bool,
+    /// `ended with 1`, `was ended by signal 9`.
+    pub ending: String,
+    /// Its output; the beginning, if it was longer than what is kept.
+    pub stdout: Vec<u8>,
+    /// The end of its error output.
+    pub stderr: Vec<u8>,
+}
+
+/// Why a command did not end by itself.
+#[derive(Debug)]
+pub enum Unfinished {
+    /// There is no such program.
+    Missing,
+    /// It was ended at its deadline.
+    Late,
+    /// It could not be started or watched.
+    Broken(io::Error),
+}
+
+impl From<io::Error> for Unfinished {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound => Self::Missing,
+            _ => Self::Broken(error),
+        }
+    }
+}
+
+/// Runs `argv` with exactly `environment`, in a process group of its own.
+pub async fn run(
+    argv: &[OsString],
+    environment: &[(OsString, OsString)],
+    input: Stdio,
+    within: Duration,
+) -> Result<Finished, Unfinished> {
+    let (program, arguments) = argv.split_first().ok_or(Unfinished::Missing)?;
+    let mut child = Command::new(program)
+        .args(arguments)
+        .env_clear()
+        .envs(environment.iter().cloned())
+        .stdin(input)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()?;
+    let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+    if let Ok(finished) = timeout(within, watch(&mut child)).await {
+        return Ok(finished?);
+    }
+    stop(&mut child, group).await;
+    Err(Unfinished::Late)
+}
+
+async fn watch(child: &mut Child) -> io::Result<Finished> {
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    // All at once: a full pipe would stop the child.
+    let (stdout, stderr, status) =
+        tokio::join!(read(stdout, Keep::Beginning(OUTPUT)), read(stderr, Keep::End(ERRORS)), child.wait());
+    let status = status?;
+    Ok(Finished { success: status.success(), ending: ending(status), stdout: stdout?, stderr: stderr? })
+}
+
+#[derive(Clone, Copy)]
+enum Keep {
+    Beginning(usize),
+    End(usize),
+}
+
+async fn read(from: Option<impl AsyncRead + Unpin>, keep: Keep) -> io::Result<Vec<u8>> {
+    let Some(mut from) = from else { return Ok(Vec::new()) };
+    let mut kept = Vec::new();
+    while from.read_buf(&mut kept).await? > 0 {
+        match keep {
+            Keep::Beginning(most) => kept.truncate(most),
+            Keep::End(most) => drop(kept.drain(..kept.len().saturating_sub(most))),
+        }
+    }
+    Ok(kept)
+}
+
+/// Asks the whole group to end, then ends what is left of it. No error here can be acted upon: it means that there is
+/// nothing left to end.
+async fn stop(child: &mut Child, group: Option<Pid>) {
+    for signal in [Signal::TERM, Signal::KILL] {
+        let _ = group.map(|group| kill_process_group(group, signal));
+        let _ = timeout(GRACE, child.wait()).await;
+    }
+}
+
+fn ending(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("ended with {code}"),
+        (None, Some(signal)) => format!("was ended by signal {signal}"),
+        (None, None) => "ended".to_owned(),
+    }
+}

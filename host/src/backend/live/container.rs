@@ -1,0 +1,127 @@
+//! A container as it is: what a plugin may see of it, whether it is what was deployed, and where it answers.
+
+use super::docker::{ContainerFacts, Engine, Network};
+use crate::answer::{CallError, Check, ContainerView, Literal};
+use crate::artifact::Artifact;
+use crate::names::{ContainerName, Pointer};
+use crate::operation::{ExpectContainer, InspectContainer};
+
+/// `compose.inspect`: the labels of the container's image and the environment entries that were asked for, as far as they
+/// are there; nothing where there is no such container.
+///
+/// # Errors
+/// `Unavailable` where the engine cannot be asked.
+pub async fn inspect(engine: &Engine, call: &InspectContainer) -> Result<Option<ContainerView>, CallError> {
+    let Some(container) = engine.container(&call.container).await? else { return Ok(None) };
+    let image = engine.image(&container.image).await?;
+    let label = |key: &str| image.as_ref().and_then(|image| image.labels.get(key).cloned());
+    let found = |key: &str, value: Option<String>| value.map(|value| (key.to_owned(), value));
+    Ok(Some(ContainerView {
+        labels: call.labels.iter().filter_map(|key| found(key.as_str(), label(key.as_str()))).collect(),
+        env: call
+            .env
+            .iter()
+            .filter_map(|key| found(key.as_str(), container.env(key.as_str()).map(str::to_owned)))
+            .collect(),
+        image_digest: Some(container.image),
+    }))
+}
+
+/// `compose.expect`: the container must run the artifact, with these labels on its image and these environment entries.
+/// The checks are `/image`, `/labels/<key>` and `/env/<key>`. A container's own labels do not count: whoever writes the
+/// Compose file chooses them.
+///
+/// # Errors
+/// `NotFound` where there is no such container, `Mismatch` where it does not run.
+pub async fn expect(
+    engine: &Engine,
+    call: &ExpectContainer,
+    artifact: &Artifact,
+) -> Result<Vec<Check>, CallError> {
+    let container = running(engine, &call.container).await?;
+    let labels = engine.image(&container.image).await?.map(|image| image.labels).unwrap_or_default();
+    let mut checks = vec![image(&container, artifact)?];
+    for pair in &call.labels {
+        let found = labels.get(pair.key.as_str()).map(String::as_str);
+        checks.push(text("/labels/", pair.key.as_str(), found, pair.value.as_str())?);
+    }
+    for pair in &call.env {
+        let found = container.env(pair.key.as_str());
+        checks.push(text("/env/", pair.key.as_str(), found, pair.value.as_str())?);
+    }
+    Ok(checks)
+}
+
+/// Host and port at which the port of a container answers from this machine, IPv4 first.
+///
+/// # Errors
+/// `NotFound` where there is no such container; `Mismatch` where it does not run or has no network of its own.
+pub async fn address(engine: &Engine, container: &ContainerName, port: u16) -> Result<String, CallError> {
+    let found = running(engine, container).await?;
+    let without = |why: &str| {
+        CallError::Mismatch(format!(
+            "the container {container} {why}, so it has no address of its own; name its health endpoint in host.toml: \
+             `[health.<name>]` with its `url`"
+        ))
+    };
+    match found.network {
+        Network::Host => Ok(format!("127.0.0.1:{port}")),
+        Network::None => Err(without("has no network")),
+        Network::Shared => Err(without("lives in the network of another container")),
+        Network::Addresses(addresses) => addresses
+            .iter()
+            .find(|address| address.is_ipv4())
+            .or(addresses.first())
+            .map(|address| std::net::SocketAddr::new(*address, port).to_string())
+            .ok_or_else(|| without("is in no network that gives it an address")),
+    }
+}
+
+async fn running(engine: &Engine, name: &ContainerName) -> Result<ContainerFacts, CallError> {
+    let found = engine.container(name).await?.ok_or_else(|| {
+        CallError::NotFound(format!("there is no container {name} in the engine at {}", engine.address()))
+    })?;
+    must_run(engine, &found)?;
+    Ok(found)
+}
+
+/// Refuses a container that does not run, with how it ended.
+pub(super) fn must_run(engine: &Engine, container: &ContainerFacts) -> Result<(), CallError> {
+    if container.running {
+        return Ok(());
+    }
+    Err(CallError::Mismatch(format!(
+        "the container {} does not run: {}; {}",
+        container.name,
+        container.condition(),
+        logs(engine, container)
+    )))
+}
+
+/// Logs may hold secrets: how to see them, not what is in them.
+pub(super) fn logs(engine: &Engine, container: &ContainerFacts) -> String {
+    format!("`{} logs --tail 50 {}` shows why", engine.command(), container.name)
+}
+
+/// The engine's name of the image is held against all of the artifact's; shown is the one that people know from the
+/// registry.
+fn image(container: &ContainerFacts, artifact: &Artifact) -> Result<Check, CallError> {
+    let identity = super::delivery::identity(artifact)?;
+    let satisfied = identity.is_called(&container.image);
+    let found = if satisfied { identity.served().to_string() } else { container.image.clone() };
+    Ok(Check { pointer: pointer("/image")?, found: Some(Literal::Text(found)), satisfied })
+}
+
+fn text(folder: &str, key: &str, found: Option<&str>, wanted: &str) -> Result<Check, CallError> {
+    // RFC 6901: `~` and `/` are escaped inside a part, `~` first.
+    let escaped = key.replace('~', "~0").replace('/', "~1");
+    Ok(Check {
+        pointer: pointer(&format!("{folder}{escaped}"))?,
+        found: found.map(|found| Literal::Text(found.to_owned())),
+        satisfied: found == Some(wanted),
+    })
+}
+
+fn pointer(text: &str) -> Result<Pointer, CallError> {
+    Pointer::parse(text).map_err(|error| CallError::Invalid(error.to_string()))
+}

@@ -1,0 +1,218 @@
+//! `image.deliver`: the registry's image comes into an engine by its digest, is held against what it must be, and gets
+//! its immutable name last. Whoever sees `<name>:<commit>` sees a checked image.
+
+mod progress;
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, timeout_at};
+
+use self::progress::Progress;
+use super::docker::Engine;
+use super::words::{plain, seconds};
+use crate::answer::CallError;
+use crate::artifact::{Artifact, Identity};
+use crate::backend::change::Change;
+use crate::config::Limits;
+use crate::names::Commit;
+use crate::operation::Deliver;
+use crate::progress::{Interrupt, Watcher};
+
+/// Longest part of an engine's image id that a message repeats, in characters: the store decides what an id looks like.
+const SHOWN: usize = 80;
+/// The furthest deadline: an instant cannot be moved by an arbitrary configured number.
+const LONGEST: Duration = Duration::from_hours(24);
+
+/// What `<name>:<commit>` means in the engine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivered {
+    /// The name, with the commit as its tag.
+    pub name: String,
+    /// What the engine calls the image that has this name; nothing where no image has it.
+    pub image: Option<String>,
+}
+
+/// The delivery of one artifact into one engine.
+pub struct Delivery<'a> {
+    engine: &'a Engine,
+    identity: &'a Identity,
+    commit: &'a Commit,
+    /// Where the engine pulls from, without the digest: `127.0.0.1:5000/unidesk/project-manager`.
+    source: String,
+    call: &'a Deliver,
+    within: Duration,
+}
+
+impl<'a> Delivery<'a> {
+    /// `authority` is the registry's host and port as the engine reaches it.
+    ///
+    /// # Errors
+    /// `Invalid` where the artifact was not looked up in the registry: without its digest nothing can be pulled.
+    pub fn new(
+        engine: &'a Engine,
+        authority: &str,
+        artifact: &'a Artifact,
+        call: &'a Deliver,
+        limits: &Limits,
+    ) -> Result<Self, CallError> {
+        Ok(Self {
+            engine,
+            identity: identity(artifact)?,
+            commit: &artifact.commit,
+            source: format!("{authority}/{}", artifact.repository),
+            call,
+            within: Duration::from_secs(limits.delivery_seconds).min(LONGEST),
+        })
+    }
+
+    /// The immutable name.
+    fn name(&self) -> String {
+        format!("{}:{}", self.call.name, self.commit)
+    }
+
+    /// The name by which the engine knows the image while it is being delivered.
+    fn passing_name(&self) -> String {
+        format!("{}@{}", self.source, self.identity.served())
+    }
+
+    /// Pulls, checks and names the image.
+    async fn bring(&self, watcher: &dyn Watcher, interrupt: &Interrupt) -> Result<(), CallError> {
+        self.pull(watcher, interrupt).await?;
+        let arrived = self.engine.image(&self.passing_name()).await?.ok_or_else(|| {
+            CallError::Other(format!(
+                "the Docker engine said that {} was pulled, but has no such image; look at the engine's log",
+                self.passing_name()
+            ))
+        })?;
+        if !self.identity.is_called(&arrived.id) {
+            return Err(CallError::Mismatch(format!(
+                "the Docker engine pulled {}, but calls it {}, where the registry's image is {}; something between the \
+                 registry and the engine changes images: nothing got the name {}",
+                self.passing_name(),
+                plain(&arrived.id, SHOWN),
+                self.engine.id_of(self.identity),
+                self.name()
+            )));
+        }
+        self.engine.tag(&arrived.id, self.call.name.as_str(), self.commit.as_str()).await
+    }
+
+    async fn pull(&self, watcher: &dyn Watcher, interrupt: &Interrupt) -> Result<(), CallError> {
+        let deadline = Instant::now() + self.within;
+        let mut progress = Progress::new(self.identity.size);
+        let mut lines = self.engine.pull(&self.source, self.identity.served());
+        loop {
+            let line = tokio::select! {
+                biased;
+                () = interrupt.raised() => return Err(CallError::Other(format!(
+                    "interrupted while pulling {}; the engine stops, and nothing got the name {}",
+                    self.passing_name(), self.name()
+                ))),
+                line = timeout_at(deadline, lines.next()) => line,
+            };
+            match line {
+                Ok(Some(line)) => progress.tell(&line?, watcher),
+                Ok(None) => break,
+                Err(_) => {
+                    return Err(CallError::Unavailable(format!(
+                        "pulling {} took longer than {} (limits.delivery-seconds); nothing got the name {}",
+                        self.passing_name(),
+                        seconds(self.within),
+                        self.name()
+                    )));
+                }
+            }
+        }
+        progress.finish(watcher);
+        Ok(())
+    }
+}
+
+impl Change for Delivery<'_> {
+    type State = Delivered;
+
+    async fn probe(&self) -> Result<Delivered, CallError> {
+        let name = self.name();
+        let image = self.engine.image(&name).await?.map(|image| image.id);
+        match image {
+            Some(other) if !self.identity.is_called(&other) => {
+                Err(foreign(self.engine, &name, &other, self.identity))
+            }
+            image => Ok(Delivered { name, image }),
+        }
+    }
+
+    fn desired(&self, before: &Delivered) -> Delivered {
+        // An engine that has the image keeps the id by which it got it, whichever of its digests that is.
+        let image = before.image.clone().unwrap_or_else(|| self.engine.id_of(self.identity).to_string());
+        Delivered { name: self.name(), image: Some(image) }
+    }
+
+    async fn apply(
+        &self,
+        _before: &Delivered,
+        watcher: &dyn Watcher,
+        interrupt: &Interrupt,
+    ) -> Result<(), CallError> {
+        if self.probe().await?.image.is_some() {
+            watcher.note("already there");
+            return Ok(());
+        }
+        // Somebody else may hold on to the image by this name: it is removed only if it was not there before.
+        let passing = self.passing_name();
+        let kept = self.engine.image(&passing).await?.is_some();
+        let brought = self.bring(watcher, interrupt).await;
+        if !kept && let Err(error) = self.engine.untag(&passing).await {
+            let left = format!("the name {passing} is left behind: {error}");
+            match brought {
+                // The image is delivered all the same; a second name for it does no harm.
+                Ok(()) => watcher.note(&left),
+                Err(cause) => return Err(also(cause, &left)),
+            }
+        }
+        brought
+    }
+
+    async fn undo(&self, before: &Delivered, _watcher: &dyn Watcher) -> Result<(), CallError> {
+        match before.image {
+            Some(_) => Ok(()),
+            None => self.engine.untag(&self.name()).await,
+        }
+    }
+}
+
+/// What makes `artifact` the image that it is.
+pub(super) fn identity(artifact: &Artifact) -> Result<&Identity, CallError> {
+    artifact.identity.as_ref().ok_or_else(|| {
+        CallError::Invalid(format!(
+            "{} was not looked up in the registry, so nothing says which image it is",
+            artifact.commit_name()
+        ))
+    })
+}
+
+/// The refusal of a name that must never move and means something else already.
+pub(super) fn foreign(engine: &Engine, name: &str, other: &str, identity: &Identity) -> CallError {
+    CallError::Mismatch(format!(
+        "{name} is already image {} in this engine, where the registry's is {}; a commit's name never moves. Find out \
+         where that image came from; `{} image rm {name}` makes way for the registry's",
+        plain(other, SHOWN),
+        engine.id_of(identity),
+        engine.command()
+    ))
+}
+
+/// `cause` with one more sentence.
+pub(super) fn also(mut cause: CallError, more: &str) -> CallError {
+    let (CallError::Denied { reason: text, .. }
+    | CallError::NotFound(text)
+    | CallError::Unavailable(text)
+    | CallError::Mismatch(text)
+    | CallError::Invalid(text)
+    | CallError::Other(text)) = &mut cause;
+    text.push_str("; ");
+    text.push_str(more);
+    cause
+}

@@ -1,0 +1,196 @@
+//! What a deploy needs to know of an image and of a container, out of all that an engine tells.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+
+use bollard::models::{
+    ContainerInspectResponse, ContainerState, ContainerSummary, ContainerSummaryStateEnum, ImageInspect,
+    NetworkSettings,
+};
+
+use super::{PROJECT_LABEL, REPLACES_LABEL, SERVICE_LABEL};
+use crate::answer::CallError;
+
+/// An image in the engine's store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageFacts {
+    /// What the engine calls it.
+    pub id: String,
+    /// The labels of its configuration.
+    pub labels: BTreeMap<String, String>,
+    /// Its names with a tag.
+    pub tags: Vec<String>,
+    /// Its names with a digest.
+    pub digests: Vec<String>,
+}
+
+impl TryFrom<ImageInspect> for ImageFacts {
+    type Error = CallError;
+
+    fn try_from(found: ImageInspect) -> Result<Self, CallError> {
+        Ok(Self {
+            id: found.id.ok_or_else(|| lacking("an image without an id"))?,
+            labels: found.config.and_then(|config| config.labels).into_iter().flatten().collect(),
+            tags: found.repo_tags.unwrap_or_default(),
+            digests: found.repo_digests.unwrap_or_default(),
+        })
+    }
+}
+
+/// Where a container can be reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Network {
+    /// It has the host's own network.
+    Host,
+    /// It has none.
+    None,
+    /// It lives in the network of another container.
+    Shared,
+    /// Its addresses, network by network in the order of their names.
+    Addresses(Vec<IpAddr>),
+}
+
+/// The Compose project and service that a container belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// The project.
+    pub project: String,
+    /// The service.
+    pub service: String,
+}
+
+/// One of the containers that Compose keeps for a service.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ServiceContainer {
+    /// Its name.
+    pub name: String,
+    /// Compose was stopped when it had made this container and not yet put it in the place of another. It never ran, and
+    /// the next `up` clears it away.
+    pub unfinished: bool,
+}
+
+impl ServiceContainer {
+    pub(super) fn of(found: ContainerSummary) -> Option<Self> {
+        let name = found.names?.into_iter().next()?;
+        Some(Self {
+            name: name.trim_start_matches('/').to_owned(),
+            unfinished: found.state == Some(ContainerSummaryStateEnum::CREATED)
+                && found.labels.is_some_and(|labels| labels.contains_key(REPLACES_LABEL)),
+        })
+    }
+}
+
+/// A container, running or not. Its environment holds secrets: it can be asked for by key, and is not shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ContainerFacts {
+    /// Changes whenever the container is made anew.
+    pub id: String,
+    /// Its name, without the engine's leading slash.
+    pub name: String,
+    /// What the engine calls the image that it was made from.
+    pub image: String,
+    /// When its process was last started, as the engine writes it.
+    pub started_at: String,
+    /// Whether its process runs now: neither paused, nor between two attempts.
+    pub running: bool,
+    /// Whether its process runs, or the engine keeps starting it.
+    pub up: bool,
+    /// `running`, `exited`, `restarting`, …
+    pub status: String,
+    /// How its process last ended.
+    pub exit_code: i64,
+    /// How often the engine started it again by itself.
+    pub restarts: i64,
+    /// Where it can be reached.
+    pub network: Network,
+    /// Nothing where Compose did not make it.
+    pub owner: Option<Owner>,
+    env: BTreeMap<String, String>,
+}
+
+impl ContainerFacts {
+    /// The value of `key` in its environment.
+    #[must_use]
+    pub fn env(&self, key: &str) -> Option<&str> {
+        self.env.get(key).map(String::as_str)
+    }
+
+    /// How it is, in words: `running`, `exited with code 7`.
+    #[must_use]
+    pub fn condition(&self) -> String {
+        match self.status.as_str() {
+            "running" | "paused" | "created" => self.status.clone(),
+            status => format!("{status} with code {}", self.exit_code),
+        }
+    }
+}
+
+impl fmt::Debug for ContainerFacts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ContainerFacts")
+            .field("id", &self.id)
+            .field("name", &self.name)
+            .field("image", &self.image)
+            .field("condition", &self.condition())
+            .finish_non_exhaustive()
+    }
+}
+
+impl TryFrom<ContainerInspectResponse> for ContainerFacts {
+    type Error = CallError;
+
+    fn try_from(found: ContainerInspectResponse) -> Result<Self, CallError> {
+        let state = found.state.unwrap_or_default();
+        let config = found.config.unwrap_or_default();
+        let mode = found.host_config.and_then(|host| host.network_mode).unwrap_or_default();
+        let mut labels = config.labels.unwrap_or_default();
+        let owner = labels
+            .remove(PROJECT_LABEL)
+            .zip(labels.remove(SERVICE_LABEL))
+            .map(|(project, service)| Owner { project, service });
+        Ok(Self {
+            id: found.id.ok_or_else(|| lacking("a container without an id"))?,
+            name: found.name.unwrap_or_default().trim_start_matches('/').to_owned(),
+            image: found.image.ok_or_else(|| lacking("a container without an image"))?,
+            running: runs(&state),
+            up: state.running == Some(true) || state.restarting == Some(true),
+            status: state.status.map(|status| status.to_string()).unwrap_or_default(),
+            exit_code: state.exit_code.unwrap_or_default(),
+            started_at: state.started_at.unwrap_or_default(),
+            restarts: found.restart_count.unwrap_or_default(),
+            network: network(&mode, found.network_settings),
+            owner,
+            env: config.env.unwrap_or_default().iter().filter_map(|entry| split(entry)).collect(),
+        })
+    }
+}
+
+fn runs(state: &ContainerState) -> bool {
+    let is = |flag: Option<bool>| flag.unwrap_or(false);
+    is(state.running) && !is(state.restarting) && !is(state.paused) && !is(state.dead)
+}
+
+fn split(entry: &str) -> Option<(String, String)> {
+    entry.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned()))
+}
+
+fn network(mode: &str, settings: Option<NetworkSettings>) -> Network {
+    match mode {
+        "host" => return Network::Host,
+        "none" => return Network::None,
+        mode if mode.starts_with("container:") => return Network::Shared,
+        _ => {}
+    }
+    let networks: BTreeMap<_, _> =
+        settings.and_then(|settings| settings.networks).into_iter().flatten().collect();
+    let addresses = networks
+        .into_values()
+        .flat_map(|endpoint| [endpoint.ip_address, endpoint.global_ipv6_address])
+        .filter_map(|address| address?.parse().ok());
+    Network::Addresses(addresses.collect())
+}
+
+fn lacking(what: &str) -> CallError {
+    CallError::Other(format!("the Docker engine showed {what}"))
+}

@@ -1,0 +1,242 @@
+//! The controlled env file: where Compose takes the values of a project from, secrets among them. The host reads and
+//! writes the stamps of one service in it and nothing else; no other line ever leaves this module.
+
+mod lock;
+mod text;
+
+use std::collections::BTreeMap;
+use std::fs::{File, Metadata, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+
+pub use lock::ProjectLock;
+
+use super::words::plain;
+use crate::answer::CallError;
+use crate::names::{EnvKey, PlainValue, ServiceName};
+use crate::operation::stamp_prefix;
+
+/// Largest file that is read, in bytes. Compose reads it whole on every call, so a real one is far smaller.
+const LARGEST: u64 = 1 << 20;
+/// Who may not write to the file: what its group or anybody may change is controlled by nobody.
+const FOREIGN_WRITE: u32 = 0o022;
+/// Longest value that a message repeats, in characters.
+const SHOWN: usize = 80;
+
+/// Values by key; nothing for a key without an assignment.
+pub type Stamp = BTreeMap<EnvKey, Option<PlainValue>>;
+
+/// The controlled env file as one service may use it.
+#[derive(Debug, Clone)]
+pub struct EnvFile {
+    path: PathBuf,
+    prefix: String,
+}
+
+/// What was read, and of which file.
+struct Snapshot {
+    bytes: Vec<u8>,
+    metadata: Metadata,
+}
+
+impl EnvFile {
+    /// The file at `path`, for the stamps of `service`.
+    #[must_use]
+    pub fn new(path: PathBuf, service: &ServiceName) -> Self {
+        Self { path, prefix: stamp_prefix(service) }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The present values of `keys`.
+    ///
+    /// # Errors
+    /// `Invalid` for a key of somebody else. `NotFound` or `Mismatch`, with what to do, for a file that is missing, that
+    /// others may write, that cannot be understood, or that holds something under one of the keys that no deploy wrote.
+    pub fn read_stamp<'k>(&self, keys: impl IntoIterator<Item = &'k EnvKey>) -> Result<Stamp, CallError> {
+        let Snapshot { bytes, .. } = self.read()?;
+        keys.into_iter()
+            .map(|key| {
+                self.own(key)?;
+                let found = text::value(&bytes, key.as_str()).map_err(|line| self.unclosed(line))?;
+                let value = found.map(|found| self.plain_value(key, &found)).transpose()?;
+                Ok((key.clone(), value))
+            })
+            .collect()
+    }
+
+    /// Brings each key to its value, or removes its lines where it has none. Every other byte stays; the file is replaced
+    /// in one step and keeps mode, owner and group.
+    ///
+    /// A key that is assigned several times gets the value everywhere: Compose takes the last assignment, other readers
+    /// the first, and a line that somebody wrote does not vanish.
+    ///
+    /// # Errors
+    /// As for [`Self::read_stamp`]; `Mismatch` also if somebody else writes the file at the same time.
+    pub fn write_stamp(&self, stamp: &Stamp) -> Result<(), CallError> {
+        let before = self.read()?;
+        let mut bytes = before.bytes.clone();
+        for (key, value) in stamp {
+            self.own(key)?;
+            bytes = match value {
+                Some(value) => text::with(&bytes, key.as_str(), value.as_str()),
+                None => text::without(&bytes, key.as_str()),
+            }
+            .map_err(|line| self.unclosed(line))?;
+        }
+        if bytes == before.bytes {
+            return Ok(());
+        }
+        self.replace(&bytes, &before)
+    }
+
+    /// Only the service's own stamps may be written: an entry like `COMPOSE_FILE` would change what Compose does.
+    fn own(&self, key: &EnvKey) -> Result<(), CallError> {
+        match key.as_str().strip_prefix(&self.prefix) {
+            Some(rest) if !rest.is_empty() => Ok(()),
+            _ => Err(CallError::Invalid(format!(
+                "{key} does not begin with {}: no other entry of the env file is read or written",
+                self.prefix
+            ))),
+        }
+    }
+
+    fn read(&self) -> Result<Snapshot, CallError> {
+        self.check_folder()?;
+        let shown = self.path.display();
+        // Without NOFOLLOW whoever can place a symlink chooses the file; NONBLOCK because a pipe would wait for ever.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file: File = rustix::fs::open(&self.path, flags, Mode::empty())
+            .map_err(|error| match error {
+                rustix::io::Errno::NOENT => CallError::NotFound(format!(
+                    "the controlled env file {shown} does not exist; create it, with the secrets of the project: \
+                     `install -m 600 /dev/null {shown}`"
+                )),
+                rustix::io::Errno::LOOP => self.unfit("is a symlink", "name the file that it leads to in host.toml"),
+                other => self.io("cannot be opened", &other.into()),
+            })?
+            .into();
+        let metadata = file.metadata().map_err(|error| self.io("cannot be looked at", &error))?;
+        if !metadata.is_file() {
+            return Err(self.unfit("is no regular file", "name a file in host.toml"));
+        }
+        if metadata.mode() & FOREIGN_WRITE != 0 {
+            return Err(self.unfit(
+                &format!("may be written by others (mode {:o})", metadata.mode() & 0o7777),
+                &format!("look through it, then `chmod 600 {shown}`"),
+            ));
+        }
+        let mut bytes = Vec::new();
+        file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| self.io("cannot be read", &error))?;
+        if bytes.len() as u64 > LARGEST {
+            return Err(self.unfit(
+                "is larger than 1 MiB",
+                "an env file is a few lines; name the right one in host.toml",
+            ));
+        }
+        Ok(Snapshot { bytes, metadata })
+    }
+
+    /// A folder in which anybody may rename makes the file anybody's. A group's folder is let pass: with private groups
+    /// it is what `mkdir` makes.
+    fn check_folder(&self) -> Result<(), CallError> {
+        let folder = self.folder();
+        let mode = match std::fs::metadata(folder) {
+            Ok(metadata) => metadata.mode(),
+            // The file itself says it better.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(self.io("is in a folder that cannot be looked at", &error)),
+        };
+        let (anybody, sticky) = (0o002, 0o1000);
+        if mode & anybody != 0 && mode & sticky == 0 {
+            return Err(self.unfit(
+                "is in a folder where anybody may replace it",
+                &format!("`chmod o-w {}`", folder.display()),
+            ));
+        }
+        Ok(())
+    }
+
+    fn replace(&self, bytes: &[u8], before: &Snapshot) -> Result<(), CallError> {
+        let failed = |error: io::Error| self.io("cannot be replaced", &error);
+        let new = self.beside(bytes, &before.metadata).map_err(failed)?;
+        if !self.read()?.is(before) {
+            return Err(self.unfit(
+                "was changed by somebody else at this very moment, and was left as they made it",
+                "run the same command again",
+            ));
+        }
+        new.persist(&self.path).map_err(|unmoved| failed(unmoved.error))?;
+        File::open(self.folder()).and_then(|folder| folder.sync_all()).map_err(failed)
+    }
+
+    /// A new file in the same folder with the rights of the old one, safe on disk. Gone again if it is not renamed.
+    fn beside(&self, bytes: &[u8], old: &Metadata) -> io::Result<tempfile::NamedTempFile> {
+        let mut new = tempfile::Builder::new().prefix(".env-").tempfile_in(self.folder())?;
+        let file = new.as_file_mut();
+        let made = file.metadata()?;
+        if (made.uid(), made.gid()) != (old.uid(), old.gid()) {
+            fchown(&*file, Some(old.uid()), Some(old.gid()))?;
+        }
+        file.set_permissions(Permissions::from_mode(old.mode() & 0o7777))?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        Ok(new)
+    }
+
+    fn folder(&self) -> &Path {
+        match self.path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        }
+    }
+
+    fn plain_value(&self, key: &EnvKey, found: &text::Found) -> Result<PlainValue, CallError> {
+        std::str::from_utf8(&found.value).ok().and_then(|value| PlainValue::parse(value).ok()).ok_or_else(
+            || {
+                self.unfit(
+                    &format!("holds a value for {key} in line {} that no deploy wrote", found.line),
+                    "remove that line; the next deploy writes it anew",
+                )
+            },
+        )
+    }
+
+    fn unclosed(&self, line: usize) -> CallError {
+        self.unfit(
+            &format!("has a quote in line {line} that is never closed"),
+            "close it; Compose cannot read it either",
+        )
+    }
+
+    fn unfit(&self, why: &str, what_to_do: &str) -> CallError {
+        CallError::Mismatch(format!("the controlled env file {} {why}; {what_to_do}", self.path.display()))
+    }
+
+    fn io(&self, what: &str, error: &io::Error) -> CallError {
+        CallError::Other(format!(
+            "the controlled env file {} {what}: {}; check who owns the file and its folder, and as whom the host runs",
+            self.path.display(),
+            plain(&error.to_string(), SHOWN)
+        ))
+    }
+}
+
+impl Snapshot {
+    fn is(&self, other: &Self) -> bool {
+        let file = |one: &Metadata| {
+            (one.dev(), one.ino(), one.mtime(), one.mtime_nsec(), one.mode(), one.uid(), one.gid())
+        };
+        file(&self.metadata) == file(&other.metadata) && self.bytes == other.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests;

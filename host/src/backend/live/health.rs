@@ -1,0 +1,196 @@
+//! Health as the specification means it: a deploy passes when the payload says so, not when something answers.
+//!
+//! The host polls; a plugin only states what must stand at which JSON pointer. Nothing waits longer than the deadline.
+
+mod payload;
+
+use std::time::Duration;
+
+use hyper::Method;
+use serde_json::Value;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::http::{self, Bounds, Failure, HttpError, Request};
+use super::words::{listed, seconds};
+use crate::answer::{CallError, Check};
+use crate::config::Limits;
+use crate::operation::ExpectHealth;
+use crate::progress::{Interrupt, Watcher};
+
+/// Longest that one poll may take: a hanging answer must leave time for another try.
+const POLL: Duration = Duration::from_secs(5);
+/// Pause after the first poll; it doubles up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// Longest pause between two polls: what came up is seen within a second.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// Expectations that a message repeats.
+const NAMED: usize = 3;
+
+/// Where a payload can be read right now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HealthSource {
+    /// Host and port.
+    pub authority: String,
+    /// Path of the request.
+    pub path: String,
+    /// Synthetic health: the `deploy` object made from the stamp of the very container at this address. It replaces
+    /// whatever the payload itself says there.
+    pub deploy: Option<Value>,
+}
+
+/// Finds the address anew for every poll: a container has one only after it started, and another after a restart.
+pub trait Locate: Sync {
+    /// The address at this moment.
+    ///
+    /// # Errors
+    /// [`CallError::Unavailable`] while there is none yet, which is polled on; any other error ends the verification.
+    fn locate(&self) -> impl Future<Output = Result<HealthSource, CallError>> + Send;
+}
+
+/// An address that does not change: an endpoint of the operator's configuration.
+impl Locate for HealthSource {
+    async fn locate(&self) -> Result<HealthSource, CallError> {
+        Ok(self.clone())
+    }
+}
+
+/// Polls until every expectation holds in one payload, or the time is up.
+///
+/// At the deadline the last payload decides: `Ok` with what it holds, unsatisfied checks marked.
+///
+/// # Errors
+/// - [`CallError::Unavailable`] if nothing answered in the end, the last answer was a server's error (5xx), or
+///   `interrupt` was raised;
+/// - [`CallError::Mismatch`] if the last answer was no health payload: another status, no JSON object, a repeated key,
+///   longer than `health_bytes`;
+/// - what [`Locate::locate`] refuses with.
+pub async fn expect(
+    call: &ExpectHealth,
+    source: &impl Locate,
+    limits: &Limits,
+    watcher: &dyn Watcher,
+    interrupt: &Interrupt,
+) -> Result<Vec<Check>, CallError> {
+    // The operator's deadline is the longest: a plugin may ask for less, never for more.
+    let within = Duration::from_secs(u64::from(call.within_seconds).min(limits.health_seconds));
+    let poll = Poll { call, body_bytes: limits.health_bytes, within };
+    tokio::select! {
+        biased;
+        () = interrupt.raised() => Err(CallError::Unavailable(format!(
+            "interrupted while waiting for the health of {}",
+            call.target
+        ))),
+        result = poll.until_it_holds(source, watcher) => result,
+    }
+}
+
+struct Poll<'a> {
+    call: &'a ExpectHealth,
+    body_bytes: usize,
+    within: Duration,
+}
+
+/// What one poll saw.
+enum Seen {
+    /// A health payload.
+    Payload(Vec<Check>),
+    /// Something else, or nothing, in words.
+    Unusable { retryable: bool, what: String },
+}
+
+impl Poll<'_> {
+    async fn until_it_holds(
+        &self,
+        source: &impl Locate,
+        watcher: &dyn Watcher,
+    ) -> Result<Vec<Check>, CallError> {
+        let until = http::deadline(self.within);
+        let mut last = None;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match self.once(source, left(until).min(POLL)).await? {
+                Some(Seen::Payload(checks)) if checks.iter().all(|check| check.satisfied) => {
+                    return Ok(checks);
+                }
+                // Where the deadline cut the poll short, what was seen before says more.
+                seen => last = seen.or(last),
+            }
+            watcher.note(&self.waiting(last.as_ref()));
+            sleep(pause.min(left(until))).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            if left(until).is_zero() {
+                return self.verdict(last);
+            }
+        }
+    }
+
+    /// One look at the payload; nothing if the deadline left it less time than a poll gets, and that was not enough.
+    async fn once(&self, source: &impl Locate, within: Duration) -> Result<Option<Seen>, CallError> {
+        let until = http::deadline(within);
+        let unusable = |retryable, what| Ok(Some(Seen::Unusable { retryable, what }));
+        let source = match timeout(within, source.locate()).await {
+            Ok(Ok(source)) => source,
+            Ok(Err(CallError::Unavailable(why))) => return unusable(true, why),
+            Ok(Err(error)) => return Err(error),
+            Err(_) if within < POLL => return Ok(None),
+            Err(_) => return unusable(true, format!("no address was found within {}", seconds(within))),
+        };
+        let HealthSource { authority, path, deploy } = source;
+        let request =
+            Request { method: Method::GET, authority: &authority, path: &path, accept: "application/json" };
+        let bounds = Bounds { body_bytes: self.body_bytes, within: left(until) };
+        match http::send(&request, bounds).await {
+            Ok(response) => match payload::read(&response, deploy) {
+                Ok(payload) => Ok(Some(Seen::Payload(payload::check(&payload, &self.call.expectations)))),
+                Err(what) => unusable(response.status().is_server_error(), what),
+            },
+            Err(HttpError { failure: Failure::TimedOut { .. }, .. }) if within < POLL => Ok(None),
+            Err(error) => unusable(error.failure.retryable(), error.to_string()),
+        }
+    }
+
+    /// One line for whoever watches.
+    fn waiting(&self, last: Option<&Seen>) -> String {
+        let target = &self.call.target;
+        match last {
+            None => format!("waiting for {target} to answer"),
+            Some(Seen::Unusable { what, .. }) => format!("waiting for {target}: {what}"),
+            Some(Seen::Payload(checks)) => {
+                let pending = checks.iter().zip(&self.call.expectations).find(|(check, _)| !check.satisfied);
+                let why = pending.map(|(check, expectation)| payload::difference(check, expectation));
+                format!("waiting for {target}: {}", why.unwrap_or_default())
+            }
+        }
+    }
+
+    fn verdict(&self, last: Option<Seen>) -> Result<Vec<Check>, CallError> {
+        let call = self.call;
+        let expected: Vec<_> = call.expectations.iter().map(payload::expectation).collect();
+        let expected = match expected.as_slice() {
+            [] => "a JSON object".to_owned(),
+            some => listed(some, NAMED),
+        };
+        let within = seconds(self.within);
+        match last {
+            Some(Seen::Payload(checks)) => Ok(checks),
+            Some(Seen::Unusable { retryable, what }) => {
+                let text = format!(
+                    "{} gave no health payload within {within} (expected {expected}); last: {what}",
+                    call.target
+                );
+                Err(if retryable { CallError::Unavailable(text) } else { CallError::Mismatch(text) })
+            }
+            None => Err(CallError::Unavailable(format!(
+                "{}: nothing answered within {within} (expected {expected})",
+                call.target
+            ))),
+        }
+    }
+}
+
+fn left(until: Instant) -> Duration {
+    until.saturating_duration_since(Instant::now())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,314 @@
+//! The far sides themselves. Only this folder does I/O on the world that is deployed to, and only the gate reaches it.
+
+mod activation;
+mod compose;
+mod container;
+mod delivery;
+mod docker;
+mod env_file;
+mod health;
+mod http;
+mod json;
+mod kubernetes;
+pub mod registry;
+#[cfg(test)]
+mod testing;
+mod words;
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::{Map, Value};
+use tokio::sync::OnceCell;
+
+use super::change::Change;
+use crate::answer::{Answer, CallError, GateState};
+use crate::artifact::Artifact;
+use crate::config::{ComposeRuntime, Config};
+use crate::gate::Ask;
+use crate::names::{ConfigName, ContainerName, RuntimeName};
+use crate::operation::{Activate, Deliver, ExpectHealth, HealthTarget, Operation, stamp_prefix};
+use activation::{Activation, Started};
+use delivery::Delivery;
+use docker::Engine;
+use health::{HealthSource, Locate};
+use registry::RegistryClient;
+
+/// Everything that a run can reach. Nothing is connected before it is asked.
+pub struct FarSides {
+    config: Config,
+    registry: RegistryClient,
+    engines: BTreeMap<RuntimeName, OnceCell<Engine>>,
+    /// The containers that this run started: they must still be the same ones when their health is good.
+    started: Mutex<BTreeMap<ContainerName, Started>>,
+}
+
+impl FarSides {
+    /// Those that the configuration names.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        Self {
+            registry: RegistryClient::new(&config.registry, &config.limits),
+            engines: config.runtimes.keys().map(|name| (name.clone(), OnceCell::new())).collect(),
+            started: Mutex::new(BTreeMap::new()),
+            config: config.clone(),
+        }
+    }
+
+    /// The argument vector of the program that a change runs, if it runs one.
+    #[must_use]
+    pub fn argv(&self, operation: &Operation) -> Option<Vec<String>> {
+        let Operation::Activate(call) = operation else { return None };
+        let runtime = self.config.runtimes.get(&call.runtime)?;
+        let env_file = runtime.env_file.path().unwrap_or_else(|_| runtime.env_file.declared());
+        let compose = compose::Compose::new(runtime, &env_file, &self.config.limits);
+        Some(
+            compose
+                .recreate_argv(&call.service)
+                .iter()
+                .map(|word| word.to_string_lossy().into_owned())
+                .collect(),
+        )
+    }
+
+    /// Answers a read.
+    pub(super) async fn read(&self, ask: &Ask<'_>) -> Result<Answer, CallError> {
+        match ask.operation {
+            Operation::Resolve(call) => {
+                let artifact = stoppable(ask, self.registry.resolve(call, ask.watcher)).await?;
+                Ok(Answer::Artifact(Box::new(artifact)))
+            }
+            Operation::InspectContainer(call) => {
+                let engine = self.engine(&call.runtime).await?;
+                Ok(Answer::Container(container::inspect(engine, call).await?))
+            }
+            other => Err(kubernetes::unavailable(other)),
+        }
+    }
+
+    /// Looks at what a change would write to, and refuses what it could not be made on: (before, desired). Nothing where
+    /// there is no live side to look at: then the change is recorded as it was asked, and a live pass refuses it.
+    pub(super) async fn probe(&self, ask: &Ask<'_>) -> Result<Option<(Value, Value)>, CallError> {
+        match ask.operation {
+            Operation::Deliver(call) => probed(&self.delivery(ask, call).await?).await.map(Some),
+            Operation::Activate(call) => probed(&self.activation(ask, call).await?).await.map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Makes a change.
+    pub(super) async fn apply(&self, ask: &Ask<'_>, before: Option<&Value>) -> Result<(), CallError> {
+        match ask.operation {
+            Operation::Deliver(call) => {
+                let change = self.delivery(ask, call).await?;
+                change.apply(&state(before)?, ask.watcher, ask.interrupt).await
+            }
+            Operation::Activate(call) => {
+                let change = self.activation(ask, call).await?;
+                change.apply(&state(before)?, ask.watcher, ask.interrupt).await?;
+                if let Some(started) = change.started() {
+                    self.started().insert(call.container.clone(), started.clone());
+                }
+                Ok(())
+            }
+            other => Err(kubernetes::unavailable(other)),
+        }
+    }
+
+    /// Takes a change back.
+    pub(super) async fn undo(
+        &self,
+        ask: &Ask<'_>,
+        change: &Operation,
+        before: &Value,
+    ) -> Result<(), CallError> {
+        match change {
+            Operation::Deliver(call) => {
+                self.delivery(ask, call).await?.undo(&state(Some(before))?, ask.watcher).await
+            }
+            Operation::Activate(call) => {
+                self.activation(ask, call).await?.undo(&state(Some(before))?, ask.watcher).await
+            }
+            other => Err(kubernetes::unavailable(other)),
+        }
+    }
+
+    /// Holds what is there now against what is expected, until it fits or the time is up.
+    pub(super) async fn verify(&self, ask: &Ask<'_>) -> Result<Answer, CallError> {
+        match ask.operation {
+            Operation::InspectContainer(_) => self.read(ask).await,
+            Operation::ExpectContainer(call) => {
+                let engine = self.engine(&call.runtime).await?;
+                let checks = container::expect(engine, call, artifact(ask)?).await?;
+                Ok(Answer::Checks(checks))
+            }
+            Operation::ExpectHealth(call) => self.health(ask, call).await.map(Answer::Checks),
+            other => Err(kubernetes::unavailable(other)),
+        }
+    }
+
+    /// Whether a live run would pass a gate. None of these needs a network.
+    pub(super) fn judge(&self, operation: &Operation) -> GateState {
+        let reason = match operation {
+            Operation::Hold { reason } => reason.clone(),
+            Operation::RequireApproval { role } => {
+                format!("no approval by a {role} is known for this deploy")
+            }
+            Operation::RequireOutside { workloads } => format!(
+                "it is not known whether this program runs inside one of: {}",
+                workloads.iter().map(ConfigName::as_str).collect::<Vec<_>>().join(", ")
+            ),
+            Operation::RequireSecrets { source, .. } => {
+                format!("no secret source {source} is configured on this machine")
+            }
+            other => format!("{} is no gate", other.name()),
+        };
+        GateState { met: false, reason, secrets: Vec::new() }
+    }
+
+    async fn health(
+        &self,
+        ask: &Ask<'_>,
+        call: &ExpectHealth,
+    ) -> Result<Vec<crate::answer::Check>, CallError> {
+        let limits = &self.config.limits;
+        match &call.target {
+            HealthTarget::Endpoint { name } => {
+                let source = self.endpoint(name).ok_or_else(|| {
+                    CallError::Unavailable(format!(
+                        "host.toml names no health endpoint {name}: add [health.{name}] with its url"
+                    ))
+                })?;
+                health::expect(call, &source, limits, ask.watcher, ask.interrupt).await
+            }
+            HealthTarget::Service { .. } => Err(kubernetes::unavailable(ask.operation)),
+            HealthTarget::Container { runtime, container, port, path, with_stamp } => {
+                let engine = self.engine(runtime).await?;
+                let prefix = with_stamp.then(|| stamp_prefix(&call.service));
+                let configured =
+                    ConfigName::parse(container.as_str()).ok().and_then(|name| self.endpoint(&name));
+                let inside =
+                    Inside { engine, container, port: *port, path: path.as_str(), prefix, configured };
+                let checks = health::expect(call, &inside, limits, ask.watcher, ask.interrupt).await?;
+                let started = self.started().get(container).cloned();
+                if let Some(started) = started {
+                    activation::still_same(engine, container, &started).await?;
+                }
+                Ok(checks)
+            }
+        }
+    }
+
+    fn endpoint(&self, name: &ConfigName) -> Option<HealthSource> {
+        let url = self.config.health.get(name)?;
+        Some(HealthSource { authority: url.authority.clone(), path: url.path.clone(), deploy: None })
+    }
+
+    async fn delivery<'a>(&'a self, ask: &Ask<'a>, call: &'a Deliver) -> Result<Delivery<'a>, CallError> {
+        let engine = self.engine(&call.runtime).await?;
+        Delivery::new(engine, &self.config.registry.url.authority, artifact(ask)?, call, &self.config.limits)
+    }
+
+    async fn activation<'a>(
+        &'a self,
+        ask: &Ask<'a>,
+        call: &'a Activate,
+    ) -> Result<Activation<'a>, CallError> {
+        let engine = self.engine(&call.runtime).await?;
+        Activation::new(engine, self.runtime(&call.runtime)?, artifact(ask)?, call, &self.config.limits)
+    }
+
+    fn runtime(&self, name: &RuntimeName) -> Result<&ComposeRuntime, CallError> {
+        self.config.runtimes.get(name).ok_or_else(|| {
+            CallError::Unavailable(format!("host.toml does not say where {name} is: add [runtimes.{name}]"))
+        })
+    }
+
+    async fn engine(&self, name: &RuntimeName) -> Result<&Engine, CallError> {
+        let runtime = self.runtime(name)?;
+        let cell =
+            self.engines.get(name).ok_or_else(|| CallError::Other(format!("{name} was not set up")))?;
+        cell.get_or_try_init(|| Engine::connect(&runtime.docker, &self.config.limits)).await
+    }
+
+    fn started(&self) -> std::sync::MutexGuard<'_, BTreeMap<ContainerName, Started>> {
+        self.started.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A health endpoint inside a container's network. Where this machine cannot reach that network, the operator names an
+/// endpoint after the container.
+struct Inside<'a> {
+    engine: &'a Engine,
+    container: &'a ContainerName,
+    port: u16,
+    path: &'a str,
+    prefix: Option<String>,
+    configured: Option<HealthSource>,
+}
+
+impl Locate for Inside<'_> {
+    async fn locate(&self) -> Result<HealthSource, CallError> {
+        let mut source = match &self.configured {
+            Some(source) => source.clone(),
+            None => HealthSource {
+                authority: container::address(self.engine, self.container, self.port).await?,
+                path: self.path.to_owned(),
+                deploy: None,
+            },
+        };
+        if let Some(prefix) = &self.prefix {
+            source.deploy = Some(self.stamp(prefix).await?);
+        }
+        Ok(source)
+    }
+}
+
+impl Inside<'_> {
+    /// The container's own stamp as a payload's `deploy` object.
+    async fn stamp(&self, prefix: &str) -> Result<Value, CallError> {
+        let found = self.engine.container(self.container).await?;
+        let mut deploy = Map::new();
+        for (field, suffix) in
+            [("commit", "COMMIT"), ("requestedCommit", "REQUESTED_COMMIT"), ("serviceId", "SERVICE_ID")]
+        {
+            let value = found.as_ref().and_then(|container| container.env(&format!("{prefix}{suffix}")));
+            if let Some(value) = value {
+                deploy.insert(field.to_owned(), Value::from(value));
+            }
+        }
+        Ok(Value::Object(deploy))
+    }
+}
+
+/// Ends a read that an interrupt should not have to wait for.
+async fn stoppable<T>(
+    ask: &Ask<'_>,
+    work: impl Future<Output = Result<T, CallError>>,
+) -> Result<T, CallError> {
+    tokio::select! {
+        biased;
+        () = ask.interrupt.raised() => Err(CallError::Unavailable("interrupted".to_owned())),
+        result = work => result,
+    }
+}
+
+fn artifact<'a>(ask: &Ask<'a>) -> Result<&'a Artifact, CallError> {
+    ask.artifact.ok_or_else(|| CallError::Other("the artifact was not resolved in this run".to_owned()))
+}
+
+async fn probed<C: Change>(change: &C) -> Result<(Value, Value), CallError> {
+    let before = change.probe().await?;
+    let desired = change.desired(&before);
+    Ok((value(&before)?, value(&desired)?))
+}
+
+fn value<T: serde::Serialize>(state: &T) -> Result<Value, CallError> {
+    serde_json::to_value(state)
+        .map_err(|error| CallError::Other(format!("a state cannot be written down: {error}")))
+}
+
+fn state<T: serde::de::DeserializeOwned>(value: Option<&Value>) -> Result<T, CallError> {
+    T::deserialize(value.unwrap_or(&Value::Null))
+        .map_err(|error| CallError::Other(format!("a state cannot be read back: {error}")))
+}

@@ -1,0 +1,79 @@
+//! Words for messages. Whatever comes from outside is escaped and cut before it reaches a terminal, a log or a plugin.
+
+use std::time::Duration;
+
+/// `text` in quotes, with control and invisible characters escaped, cut after `longest` characters.
+pub fn quoted(text: &str, longest: usize) -> String {
+    match text.char_indices().nth(longest) {
+        None => format!("{text:?}"),
+        Some((end, _)) => format!("{:?}…", &text[..end]),
+    }
+}
+
+/// The beginning of `bytes` as [`quoted`] text; what is no UTF-8 shows as the replacement character.
+pub fn quoted_bytes(bytes: &[u8], longest: usize) -> String {
+    // A character has at most four bytes: more of them need not be looked at.
+    let most = longest.saturating_mul(4).saturating_add(4);
+    quoted(&String::from_utf8_lossy(&bytes[..bytes.len().min(most)]), longest)
+}
+
+/// `text` without quotes, for texts that quote what they found themselves: escaped and cut all the same.
+pub fn plain(text: &str, longest: usize) -> String {
+    let mut chars = text.chars();
+    // `'` and `"` are printable; everything else is escaped as in `quoted`.
+    let shown = chars.by_ref().take(longest).fold(String::new(), |mut shown, c| {
+        if matches!(c, '"' | '\'' | '\\') {
+            shown.push(c);
+        } else {
+            shown.extend(c.escape_debug());
+        }
+        shown
+    });
+    if chars.next().is_none() { shown } else { shown + "…" }
+}
+
+/// `a, b, c and 4 more`.
+pub fn listed(items: &[String], most: usize) -> String {
+    let shown = items[..items.len().min(most)].join(", ");
+    match items.len().saturating_sub(most) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+/// A duration as a person says it: `20 s`, `0.3 s`.
+pub fn seconds(duration: Duration) -> String {
+    let tenths = (duration.as_secs_f64() * 10.0).round() / 10.0;
+    format!("{tenths} s")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_from_outside_is_escaped_and_cut() {
+        assert_eq!(quoted("plain", 5), "\"plain\"");
+        assert_eq!(quoted("plainer", 5), "\"plain\"…");
+        assert_eq!(quoted("a\u{1b}[2J\n\u{202e}b", 80), "\"a\\u{1b}[2J\\n\\u{202e}b\"");
+        assert_eq!(quoted_bytes(b"\xffabc", 3), "\"\u{fffd}ab\"…");
+        assert_eq!(plain("unknown `\"x\"\u{7}`, it's", 80), "unknown `\"x\"\\u{7}`, it's");
+        assert_eq!(plain(&"é".repeat(9), 8), "é".repeat(8) + "…");
+        assert_eq!(plain(&"é".repeat(8), 8), "é".repeat(8));
+    }
+
+    #[test]
+    fn a_list_says_how_much_it_leaves_out() {
+        let items = ["a", "b", "c"].map(str::to_owned);
+        assert_eq!(listed(&items, 3), "a, b, c");
+        assert_eq!(listed(&items, 1), "a and 2 more");
+        assert_eq!(listed(&[], 1), "");
+    }
+
+    #[test]
+    fn durations_are_short() {
+        assert_eq!(seconds(Duration::from_secs(20)), "20 s");
+        assert_eq!(seconds(Duration::from_micros(19_987_654)), "20 s");
+        assert_eq!(seconds(Duration::from_millis(320)), "0.3 s");
+    }
+}

@@ -1,0 +1,183 @@
+//! What stands behind the gate. The kind of an operation alone fixes how each backend answers:
+//!
+//! | kind | predicting | observing | live |
+//! |---|---|---|---|
+//! | read | nothing | real, until the first recorded change | what was observed |
+//! | gate | judged offline | judged | enforced before this pass |
+//! | change | recorded | probed and recorded | done |
+//! | verify | nothing | nothing | polled |
+
+pub mod change;
+pub mod live;
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::answer::{Answer, CallError};
+use crate::artifact::Artifact;
+use crate::gate::{Ask, Halt};
+use crate::operation::{Kind, Operation};
+use crate::plan::Recording;
+
+use live::FarSides;
+
+/// Which pass of a run a backend serves, as the journal names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pass {
+    /// Offline.
+    Predicting,
+    /// Real reads, recorded changes.
+    Observing,
+    /// The real thing.
+    Live,
+}
+
+impl Pass {
+    /// As in the journal.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Predicting => "predicting",
+            Self::Observing => "observing",
+            Self::Live => "live",
+        }
+    }
+}
+
+/// One of the backends.
+pub enum Backend {
+    /// Offline dry run: touches nothing and reaches nothing. Holds the far sides only for gates that need no network.
+    Predicting(Arc<FarSides>),
+    /// Plan, and first pass of every live run.
+    Observing(Arc<FarSides>),
+    /// Bound to what was observed.
+    Live(Arc<FarSides>, Recording),
+}
+
+/// An answer, and for a change what was there before it and what is wanted.
+#[derive(Debug)]
+pub struct Answered {
+    /// For the plugin.
+    pub answer: Answer,
+    /// Of a change.
+    pub before: Option<Value>,
+    /// Of a change.
+    pub desired: Option<Value>,
+}
+
+impl From<Answer> for Answered {
+    fn from(answer: Answer) -> Self {
+        Self { answer, before: None, desired: None }
+    }
+}
+
+/// No answer.
+#[derive(Debug)]
+pub enum Unreached {
+    /// The plugin is told why.
+    Told(CallError),
+    /// The pass ends.
+    Halt(Halt),
+}
+
+impl From<CallError> for Unreached {
+    fn from(error: CallError) -> Self {
+        Self::Told(error)
+    }
+}
+
+impl Backend {
+    /// Which pass this is.
+    #[must_use]
+    pub fn pass(&self) -> Pass {
+        match self {
+            Self::Predicting(_) => Pass::Predicting,
+            Self::Observing(_) => Pass::Observing,
+            Self::Live(..) => Pass::Live,
+        }
+    }
+
+    /// Refuses, before anything else happens, an operation that a bound pass did not record at this place.
+    pub fn admits(&self, seq: u32, operation: &Operation) -> Result<(), Halt> {
+        match self {
+            Self::Predicting(_) | Self::Observing(_) => Ok(()),
+            Self::Live(_, recording) => recording.admits(seq, operation),
+        }
+    }
+
+    /// Answers one operation that policy permitted.
+    pub async fn answer(&self, ask: Ask<'_>) -> Result<Answered, Unreached> {
+        match self {
+            Self::Predicting(far) => Ok(predict(far, &ask)),
+            Self::Observing(far) => observe(far, &ask).await,
+            Self::Live(far, recording) => act(far, recording, &ask).await,
+        }
+    }
+}
+
+fn predict(far: &FarSides, ask: &Ask<'_>) -> Answered {
+    match ask.kind {
+        Kind::Read | Kind::Verify => not_asked(ask.operation).into(),
+        Kind::Gate => Answer::Gate(far.judge(ask.operation)).into(),
+        Kind::Change => Answer::Done.into(),
+    }
+}
+
+async fn observe(far: &FarSides, ask: &Ask<'_>) -> Result<Answered, Unreached> {
+    Ok(match ask.kind {
+        Kind::Read if ask.changed => not_asked(ask.operation).into(),
+        Kind::Read => far.read(ask).await?.into(),
+        Kind::Gate => Answer::Gate(far.judge(ask.operation)).into(),
+        Kind::Change => {
+            let (before, desired) = far.probe(ask).await?.unzip();
+            Answered { answer: Answer::Done, before, desired }
+        }
+        Kind::Verify => not_asked(ask.operation).into(),
+    })
+}
+
+async fn act(far: &FarSides, recording: &Recording, ask: &Ask<'_>) -> Result<Answered, Unreached> {
+    if let Operation::Undo { change } = ask.operation {
+        let before =
+            ask.undone.ok_or_else(|| CallError::Other("nothing is known of the state before".to_owned()))?;
+        far.undo(ask, change, before).await?;
+        return Ok(Answered { answer: Answer::Done, before: None, desired: Some(before.clone()) });
+    }
+    let recorded = recording.step(ask.seq);
+    Ok(match ask.kind {
+        // What the first pass found stands: it was asked moments ago, and every decision was made on it.
+        Kind::Read | Kind::Gate => match recorded.map(|step| &step.outcome) {
+            Some(Ok(answer)) => answer.clone().into(),
+            Some(Err(error)) => return Err(error.clone().into()),
+            None => not_asked(ask.operation).into(),
+        },
+        Kind::Change => {
+            let (before, desired) = far.probe(ask).await?.unzip();
+            if recorded.and_then(|step| step.before.as_ref()) != before.as_ref() {
+                return Err(Unreached::Halt(Halt::Stale {
+                    seq: ask.seq,
+                    operation: ask.operation.name(),
+                    target: ask.operation.target(),
+                }));
+            }
+            far.apply(ask, before.as_ref()).await?;
+            Answered { answer: Answer::Done, before, desired }
+        }
+        Kind::Verify => far.verify(ask).await?.into(),
+    })
+}
+
+/// The answer of a pass that does not ask: nothing is invented, and only the artifact, which later calls need, has a
+/// form without content.
+fn not_asked(operation: &Operation) -> Answer {
+    match operation {
+        Operation::Resolve(call) => Answer::Artifact(Box::new(Artifact {
+            service: call.service.clone(),
+            commit: call.commit.clone(),
+            repository: call.repository.clone(),
+            identity: None,
+        })),
+        _ => Answer::NotAsked,
+    }
+}

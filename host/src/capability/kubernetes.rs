@@ -1,0 +1,93 @@
+//! `kubernetes`: patch, watch and look at Deployments, synchronise objects.
+
+use wasmtime::component::Resource;
+
+use super::bindings::deploy::consumer::kubernetes::{
+    Deployment as WitDeployment, Host, ObjectKind as WitKind, Pair, Pod, SyncObject as WitSync, Workload,
+};
+use super::{Guest, Refusal, names, stamps};
+use crate::answer::CallError;
+use crate::artifact::Artifact;
+use crate::names::{ConfigName, KubernetesName, Pointer, RuntimeName};
+use crate::operation::{
+    AwaitRollout, Deployment, InspectWorkload, KUBERNETES_STAMP_PREFIX, ObjectKind, Operation,
+    PatchDeployments, SyncObject,
+};
+
+impl Host for Guest {
+    fn patch(
+        &mut self,
+        artifact: Resource<Artifact>,
+        on: String,
+        deployments: Vec<WitDeployment>,
+        stamp: Vec<Pair>,
+    ) -> Result<(), Refusal> {
+        if deployments.is_empty() {
+            return Err(Refusal::Told(CallError::Invalid("no Deployment is named".to_owned())));
+        }
+        let call = PatchDeployments {
+            artifact: self.artifact_ref(&artifact)?,
+            runtime: RuntimeName::parse(&on)?,
+            deployments: deployments.iter().map(deployment).collect::<Result<_, _>>()?,
+            stamp: stamps(KUBERNETES_STAMP_PREFIX, &stamp)?,
+        };
+        self.change(Operation::PatchDeployments(call))
+    }
+
+    fn await_rollout(
+        &mut self,
+        on: String,
+        awaited: WitDeployment,
+        within_seconds: u32,
+    ) -> Result<Option<Vec<Pod>>, Refusal> {
+        let call = AwaitRollout {
+            runtime: RuntimeName::parse(&on)?,
+            deployment: deployment(&awaited)?,
+            within_seconds,
+        };
+        self.perform(Operation::AwaitRollout(call)).map(|_| None)
+    }
+
+    fn inspect(
+        &mut self,
+        on: String,
+        inspected: WitDeployment,
+        env: Vec<String>,
+        annotations: Vec<String>,
+    ) -> Result<Option<Workload>, Refusal> {
+        let call = InspectWorkload {
+            runtime: RuntimeName::parse(&on)?,
+            deployment: deployment(&inspected)?,
+            env: names(&env)?,
+            annotations: names(&annotations)?,
+        };
+        self.perform(Operation::InspectWorkload(call)).map(|_| None)
+    }
+
+    fn sync(&mut self, object: WitSync) -> Result<(), Refusal> {
+        let entries = object
+            .entries
+            .iter()
+            .map(|entry| Ok((Pointer::parse(&entry.from_pointer)?, ConfigName::parse(&entry.to_key)?)));
+        let call = SyncObject {
+            runtime: RuntimeName::parse(&object.on)?,
+            kind: match object.kind {
+                WitKind::Secret => ObjectKind::Secret,
+                WitKind::ConfigMap => ObjectKind::ConfigMap,
+            },
+            namespace: KubernetesName::parse(&object.namespace)?,
+            name: KubernetesName::parse(&object.name)?,
+            source: ConfigName::parse(&object.source)?,
+            entries: entries.collect::<Result<_, Refusal>>()?,
+        };
+        self.change(Operation::SyncObject(call))
+    }
+}
+
+fn deployment(text: &WitDeployment) -> Result<Deployment, Refusal> {
+    Ok(Deployment {
+        namespace: KubernetesName::parse(&text.namespace)?,
+        name: KubernetesName::parse(&text.name)?,
+        container: KubernetesName::parse(&text.container)?,
+    })
+}

@@ -1,0 +1,133 @@
+//! One file per command: its arguments, what it does, what it prints. The doc comments are the help text.
+
+mod completions;
+mod deploy;
+mod runs;
+mod services;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::{Config, choose};
+use crate::fault::Fault;
+
+/// Deploys commit-pinned artifacts the way the owners of the services wrote it down, inside what policy permits.
+///
+/// It only ever consumes artifacts that CI published: it never compiles, never builds an image, never deploys `latest`.
+#[derive(Parser)]
+#[command(name = "host", version, after_help = EXAMPLES, max_term_width = 100, propagate_version = true)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  host deploy project-manager --env prod --commit $(git rev-parse HEAD) --dry-run
+  host deploy project-manager --env prod --commit $(git rev-parse HEAD) --run-now
+  host services
+  host runs list --service project-manager
+
+Exit codes: 0 planned or deployed · 1 failed or rolled back · 2 usage or configuration ·
+3 blocked, denied or unsupported · 4 a channel is missing · 5 the plan no longer fits ·
+6 degraded · 130 interrupted";
+
+/// Flags of every command.
+#[derive(Args)]
+pub struct Global {
+    /// Configuration file [default: $HOST_CONFIG, ./host.toml, the XDG directory, else the specification's defaults]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Form of the answer on standard output; everything else goes to standard error
+    #[arg(long, global = true, value_enum, default_value_t = Output::Text)]
+    output: Output,
+}
+
+/// Form of the answer.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people
+    Text,
+    /// One document, camelCase
+    Json,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Deploy(deploy::DeployArgs),
+    Services(services::ServicesArgs),
+    Runs(runs::RunsArgs),
+    Completions(completions::CompletionsArgs),
+}
+
+impl Global {
+    fn config(&self) -> Result<Config, Fault> {
+        Config::load(&choose(self.config.as_deref())?)
+    }
+}
+
+impl Cli {
+    /// Whether the answer is JSON; an error is then JSON as well.
+    #[must_use]
+    pub fn json(&self) -> bool {
+        self.global.output == Output::Json
+    }
+
+    /// Runs the one command; the exit code is the command's answer.
+    ///
+    /// # Errors
+    /// A [`Fault`] if it could not do its work.
+    pub async fn run(&self) -> Result<u8, Fault> {
+        match &self.command {
+            Command::Deploy(args) => deploy::run(args, &self.global).await,
+            Command::Services(args) => services::run(args, &self.global),
+            Command::Runs(args) => runs::run(args, &self.global),
+            Command::Completions(args) => {
+                completions::run(args);
+                Ok(0)
+            }
+        }
+    }
+}
+
+/// One JSON document on standard output.
+fn print_json<T: serde::Serialize>(value: &T) -> Result<(), Fault> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| {
+        Fault::internal(
+            "output",
+            format!("the answer cannot be written as JSON: {error}"),
+            "report this as a bug",
+        )
+    })?;
+    print(&format!("{text}\n"))
+}
+
+/// The answer on standard output. A reader that went away (`| head`) is no error of ours.
+fn print(text: &str) -> Result<(), Fault> {
+    use std::io::Write;
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Fault::internal(
+            "output",
+            format!("standard output cannot be written: {error}"),
+            "check where it goes; the run itself is in the journal: `host runs list`",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// A fault as the one JSON document on standard output.
+pub fn print_fault(fault: &Fault) {
+    let document = serde_json::json!({
+        "schemaVersion": crate::report::SCHEMA,
+        "ok": false,
+        "decision": null,
+        "retryable": false,
+        "recommendedAction": fault.help,
+        "error": { "code": fault.code, "message": fault.message, "step": null, "retryable": false },
+    });
+    // What cannot be printed here is told on standard error by the caller anyway.
+    let _ = print_json(&document);
+}

@@ -1,0 +1,134 @@
+//! `host runs`.
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Global, Output, print, print_json};
+use crate::console;
+use crate::fault::Fault;
+use crate::journal::{Journal, RunDetail, RunRow};
+use crate::report::{Report, SCHEMA, Style, render};
+
+/// Look at what was run: every deploy and dry run of this machine is in the journal
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  host runs list --service project-manager\n  host runs show 20261120T2259\n  host runs show 20261120T2259 --output json"
+)]
+pub struct RunsArgs {
+    #[command(subcommand)]
+    command: RunsCommand,
+}
+
+#[derive(Subcommand)]
+enum RunsCommand {
+    /// The newest runs first
+    List {
+        /// Only of this service
+        #[arg(long)]
+        service: Option<String>,
+        /// At most this many
+        #[arg(long, default_value_t = 20, value_name = "N")]
+        limit: u32,
+    },
+    /// One run: its report, and every operation of every pass
+    Show {
+        /// The run's id, or its beginning
+        id: String,
+    },
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ListAnswer {
+    schema_version: u32,
+    ok: bool,
+    runs: Vec<RunRow>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ShowAnswer {
+    schema_version: u32,
+    ok: bool,
+    #[serde(flatten)]
+    detail: RunDetail,
+}
+
+pub fn run(args: &RunsArgs, global: &Global) -> Result<u8, Fault> {
+    let journal = Journal::open(&global.config()?.state)?;
+    match &args.command {
+        RunsCommand::List { service, limit } => {
+            let runs = journal.list(service.as_deref(), *limit)?;
+            match global.output {
+                Output::Json => print_json(&ListAnswer { schema_version: SCHEMA, ok: true, runs })?,
+                Output::Text => print(&list(&runs))?,
+            }
+        }
+        RunsCommand::Show { id } => {
+            let Some(detail) = journal.show(id)? else {
+                return Err(Fault::usage(
+                    "unknown-run",
+                    format!("no single run has an id that begins with {id:?}"),
+                    "`host runs list` shows the ids; give enough of one to tell it from the others",
+                ));
+            };
+            match global.output {
+                Output::Json => print_json(&ShowAnswer { schema_version: SCHEMA, ok: true, detail })?,
+                Output::Text => print(&show(&detail))?,
+            }
+        }
+    }
+    Ok(0)
+}
+
+fn list(runs: &[RunRow]) -> String {
+    if runs.is_empty() {
+        return "no runs yet\n".to_owned();
+    }
+    let mut lines = vec![format!(
+        "{:<23} {:<18} {:<5} {:<12} {:<7} {}",
+        "RUN", "SERVICE", "ENV", "COMMIT", "MODE", "DECISION"
+    )];
+    lines.extend(runs.iter().map(|run| {
+        format!(
+            "{:<23} {:<18} {:<5} {:<12} {:<7} {}",
+            run.id,
+            run.service,
+            run.environment,
+            run.commit.get(..12).unwrap_or(&run.commit),
+            run.mode,
+            run.decision.as_deref().unwrap_or("(unfinished)")
+        )
+    }));
+    lines.join("\n") + "\n"
+}
+
+fn show(detail: &RunDetail) -> String {
+    let run = &detail.run;
+    let mut text = format!("{}  {}  by {}\n", run.id, run.started, run.requester);
+    let report = detail.report.clone().and_then(|report| serde_json::from_value::<Report>(report).ok());
+    match report {
+        Some(report) => text += &render(&report, Style { colour: console::colour_on_stdout(), steps: false }),
+        None => {
+            text += &format!(
+                "{} → {}  commit {}\n  decision  (unfinished: still going, or killed)\n",
+                run.service, run.environment, run.commit
+            );
+        }
+    }
+    text += "\npass        seq  operation              policy   outcome\n";
+    for row in &detail.operations {
+        let name = row.operation.get("operation").and_then(Value::as_str).unwrap_or("?");
+        let allowed = row.verdict.get("allowed").and_then(Value::as_bool) == Some(true);
+        let outcome = row.step.as_ref().map_or("begun, never ended", |step| {
+            if step.pointer("/outcome/Ok").is_some() { "ok" } else { "error" }
+        });
+        let policy = if allowed { "permit" } else { "deny" };
+        text += &format!("{:<11} {:>3}  {name:<22} {policy:<8} {outcome}\n", row.pass, row.seq);
+    }
+    for message in &detail.messages {
+        text += &format!("plugin: {message}\n");
+    }
+    text
+}

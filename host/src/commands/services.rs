@@ -1,0 +1,52 @@
+//! `host services`.
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{Global, Output, print, print_json};
+use crate::fault::Fault;
+use crate::report::SCHEMA;
+use crate::run::{Host, ServiceRow, requester};
+
+/// List the services that can be deployed, and where
+#[derive(Args)]
+#[command(after_help = "Example:\n  host services --output json")]
+pub struct ServicesArgs {}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer {
+    schema_version: u32,
+    ok: bool,
+    services: Vec<ServiceRow>,
+}
+
+pub fn run(_args: &ServicesArgs, global: &Global) -> Result<u8, Fault> {
+    let host = Host::open(global.config()?, requester())?;
+    let services = host.services()?;
+    let ok = services.iter().all(|service| service.error.is_none());
+    match global.output {
+        Output::Json => print_json(&Answer { schema_version: SCHEMA, ok, services })?,
+        Output::Text => print(&text(&services))?,
+    }
+    Ok(if ok { 0 } else { 2 })
+}
+
+fn text(services: &[ServiceRow]) -> String {
+    let mut lines = vec![format!("{:<20} {:<8} {:<20} {}", "SERVICE", "ENV", "SHAPE", "PLUGIN")];
+    for service in services {
+        for environment in &service.environments {
+            lines.push(format!(
+                "{:<20} {:<8} {:<20} {}",
+                service.service, environment.name, environment.shape, service.version
+            ));
+        }
+        if let Some(error) = &service.error {
+            lines.push(format!("{:<20} {error}", service.service));
+        }
+    }
+    if services.is_empty() {
+        lines.push("(no plugin is installed and no policy names one)".to_owned());
+    }
+    lines.join("\n") + "\n"
+}

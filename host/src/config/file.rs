@@ -1,0 +1,296 @@
+//! The keys of `host.toml` as they are written, and how they become a [`Config`].
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::locate::{Chosen, default_folder, xdg};
+use super::{ComposeRuntime, Config, EnvFileSource, HttpUrl, Limits, RegistryConfig};
+use crate::fault::Fault;
+use crate::names::{ConfigName, ImageName, RuntimeName};
+
+/// Largest `host.toml`, in bytes.
+const LARGEST: u64 = 1 << 20;
+
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct File {
+    plugins: Option<PathBuf>,
+    policies: Option<PathBuf>,
+    state: Option<PathBuf>,
+    cache: Option<PathBuf>,
+    zone: Option<String>,
+    registry: RegistryTable,
+    runtimes: BTreeMap<RuntimeName, toml::Spanned<RuntimeTable>>,
+    health: BTreeMap<ConfigName, HealthTable>,
+    limits: Limits,
+}
+
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct RegistryTable {
+    url: String,
+    namespace: String,
+}
+
+impl Default for RegistryTable {
+    fn default() -> Self {
+        // Both from the specification, "Architecture".
+        Self { url: "http://127.0.0.1:5000".to_owned(), namespace: "unidesk".to_owned() }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RuntimeTable {
+    kind: RuntimeKind,
+    #[serde(default)]
+    docker: Option<String>,
+    #[serde(default)]
+    project: Option<String>,
+    #[serde(default)]
+    project_directory: Option<PathBuf>,
+    #[serde(default)]
+    files: Option<Vec<PathBuf>>,
+    #[serde(default)]
+    env_file: Option<String>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "kebab-case")]
+enum RuntimeKind {
+    Compose,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct HealthTable {
+    url: String,
+}
+
+/// The parts of the specification that hold when nobody says otherwise.
+const MAIN_SERVER: &str = r#"
+[runtimes.main-server]
+kind = "compose"
+"#;
+
+pub(super) fn load(chosen: &Chosen) -> Result<Config, Fault> {
+    let file: File = match &chosen.file {
+        Some(path) => parse(&read(path)?, &path.display().to_string())?,
+        None => parse(MAIN_SERVER, "the built-in defaults")?,
+    };
+    let base = &chosen.base;
+    let at = |path: &Path| base.join(path);
+    let name = chosen.file.as_ref().map_or_else(|| "host.toml".to_owned(), |path| path.display().to_string());
+    let registry = RegistryConfig {
+        url: registry_url(&file.registry.url, &name)?,
+        namespace: ImageName::parse(&file.registry.namespace)
+            .map_err(|error| bad_value(&name, "registry.namespace", &error.to_string()))?,
+    };
+    let runtimes = file
+        .runtimes
+        .into_iter()
+        .map(|(runtime, table)| {
+            let table = compose_runtime(&runtime, table.into_inner(), base, &name)?;
+            Ok((runtime, table))
+        })
+        .collect::<Result<_, Fault>>()?;
+    let health = file
+        .health
+        .into_iter()
+        .map(|(endpoint, table)| {
+            let url = HttpUrl::parse(&table.url)
+                .map_err(|error| bad_value(&name, &format!("health.{endpoint}.url"), &error))?;
+            Ok((endpoint, url))
+        })
+        .collect::<Result<_, Fault>>()?;
+    let components = |folder: &Path| {
+        std::fs::read_dir(folder).is_ok_and(|entries| {
+            entries.flatten().any(|entry| entry.path().extension().is_some_and(|end| end == "wasm"))
+        })
+    };
+    Ok(Config {
+        file: chosen.file.clone(),
+        plugins: file.plugins.map_or_else(|| default_folder(base, "plugins", components), |path| at(&path)),
+        policies: file.policies.map_or_else(
+            || default_folder(base, "policies", |folder| folder.join("schema.cedarschema").is_file()),
+            |path| at(&path),
+        ),
+        state: folder(file.state.as_deref().map(at), "XDG_STATE_HOME", ".local/state", "state")?,
+        cache: folder(file.cache.as_deref().map(at), "XDG_CACHE_HOME", ".cache", "cache")?,
+        zone: zone(file.zone.as_deref(), &name)?,
+        registry,
+        runtimes,
+        health,
+        limits: file.limits,
+    })
+}
+
+fn read(path: &Path) -> Result<String, Fault> {
+    let shown = path.display();
+    let size = std::fs::metadata(path).map(|meta| meta.len()).unwrap_or(0);
+    if size > LARGEST {
+        return Err(Fault::usage(
+            "config-size",
+            format!("{shown} has {size} bytes; a configuration has at most {LARGEST}"),
+            "name the right file with --config",
+        ));
+    }
+    std::fs::read_to_string(path).map_err(|error| {
+        Fault::usage(
+            "config-unreadable",
+            format!("{shown} cannot be read: {error}"),
+            "make it a readable UTF-8 file",
+        )
+    })
+}
+
+fn parse<T: DeserializeOwned>(text: &str, name: &str) -> Result<T, Fault> {
+    toml::from_str(text).map_err(|error| {
+        let help = nearest(error.message()).map_or_else(
+            || "see the Configuration section of README.md for all keys".to_owned(),
+            |(unknown, known)| format!("there is no key {unknown:?} here; did you mean {known:?}?"),
+        );
+        Fault::usage("config-invalid", format!("{name}: {}", error.to_string().trim_end()), help)
+    })
+}
+
+/// Serde lists the known keys between back-ticks after the unknown one.
+fn nearest(message: &str) -> Option<(String, String)> {
+    if !message.starts_with("unknown field") {
+        return None;
+    }
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let unknown = quoted.next()?;
+    let known = quoted.min_by_key(|known| strsim::damerau_levenshtein(unknown, known))?;
+    Some((unknown.to_owned(), known.to_owned()))
+}
+
+fn bad_value(file: &str, key: &str, error: &str) -> Fault {
+    Fault::usage(
+        "config-value",
+        format!("{file}: {key}: {error}"),
+        "see the Configuration section of README.md",
+    )
+}
+
+fn registry_url(text: &str, file: &str) -> Result<HttpUrl, Fault> {
+    let url = HttpUrl::parse(text).map_err(|error| bad_value(file, "registry.url", &error))?;
+    if !url.is_loopback() || url.path != "/" {
+        return Err(Fault::usage(
+            "config-registry",
+            format!("{file}: registry.url is {text:?}, which is not a registry on this machine's loopback"),
+            "the artifact registry listens on loopback only; use http://127.0.0.1:<port>",
+        ));
+    }
+    Ok(url)
+}
+
+fn compose_runtime(
+    runtime: &RuntimeName,
+    table: RuntimeTable,
+    base: &Path,
+    file: &str,
+) -> Result<ComposeRuntime, Fault> {
+    let RuntimeKind::Compose = table.kind;
+    let directory = base.join(table.project_directory.unwrap_or_else(|| PathBuf::from(".")));
+    let key = |key: &str| format!("runtimes.{runtime}.{key}");
+    let docker = table.docker.unwrap_or_else(|| "unix:///var/run/docker.sock".to_owned());
+    if !docker.starts_with("unix:///") {
+        let error = format!(
+            "{docker:?} is no address of an engine on this machine; write unix:///path/to/docker.sock"
+        );
+        return Err(bad_value(file, &key("docker"), &error));
+    }
+    let project = table.project.unwrap_or_else(|| "unidesk".to_owned());
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c);
+    if !project.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+        || !project.chars().all(plain)
+    {
+        let error =
+            format!("{project:?} is no Compose project name: lower-case letters, digits, `_` and `-`");
+        return Err(bad_value(file, &key("project"), &error));
+    }
+    let files = table.files.unwrap_or_else(|| vec![PathBuf::from("docker-compose.yml")]);
+    if files.is_empty() {
+        return Err(bad_value(file, &key("files"), "at least one Compose file is needed"));
+    }
+    let env_file =
+        table.env_file.unwrap_or_else(|| "config.json#/providerGateway/upgrade/composeEnvFile".to_owned());
+    let env_file = match env_file.split_once("#/") {
+        Some((json, pointer)) => {
+            EnvFileSource::Pointer { file: directory.join(json), pointer: format!("/{pointer}") }
+        }
+        None => EnvFileSource::Path(directory.join(env_file)),
+    };
+    let files = files.iter().map(|one| directory.join(one)).collect();
+    Ok(ComposeRuntime { docker, project, directory, files, env_file })
+}
+
+fn folder(set: Option<PathBuf>, variable: &str, fallback: &str, key: &'static str) -> Result<PathBuf, Fault> {
+    set.or_else(|| xdg(variable, fallback)).ok_or_else(|| {
+        Fault::usage(
+            "config-folder",
+            format!(
+                "there is no {key} folder: neither `{key}` in host.toml nor ${variable} nor $HOME is set"
+            ),
+            format!("set `{key} = \"…\"` in host.toml"),
+        )
+    })
+}
+
+fn zone(name: Option<&str>, file: &str) -> Result<jiff::tz::TimeZone, Fault> {
+    name.map_or(Ok(jiff::tz::TimeZone::UTC), |name| {
+        jiff::tz::TimeZone::get(name).map_err(|error| bad_value(file, "zone", &error.to_string()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(text: &str) -> Fault {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("host.toml");
+        std::fs::write(&path, text).expect("a file");
+        load(&Chosen { file: Some(path), base: folder.path().to_path_buf() })
+            .map(|_| ())
+            .expect_err("refused")
+    }
+
+    #[test]
+    fn an_unknown_key_names_the_nearest_known_one() {
+        let fault = fault("[runtimes.main-server]\nkind = \"compose\"\nprojcet = \"x\"\n");
+        assert_eq!(fault.exit_code(), 2);
+        assert!(fault.help.contains("did you mean \"project\"?"), "{fault}");
+        assert!(fault.message.contains("line 3"), "{fault}");
+    }
+
+    #[test]
+    fn a_registry_off_loopback_is_refused() {
+        for url in
+            ["http://registry.example:5000", "https://127.0.0.1:5000", "http://10.0.0.1:5000", "ftp://x"]
+        {
+            let fault = fault(&format!("[registry]\nurl = {url:?}\n"));
+            assert!(fault.message.contains("registry.url"), "{fault}");
+        }
+    }
+
+    #[test]
+    fn without_a_file_the_specification_stands() {
+        let config = load(&Chosen { file: None, base: PathBuf::from("/srv") }).expect("defaults");
+        assert_eq!(config.registry.url.to_string(), "http://127.0.0.1:5000");
+        assert_eq!(config.registry.namespace.as_str(), "unidesk");
+        let runtime = config.runtimes.values().next().expect("main-server");
+        assert_eq!(runtime.project, "unidesk");
+        assert_eq!(
+            runtime.env_file,
+            EnvFileSource::Pointer {
+                file: PathBuf::from("/srv/./config.json"),
+                pointer: "/providerGateway/upgrade/composeEnvFile".to_owned()
+            }
+        );
+    }
+}

@@ -1,0 +1,153 @@
+//! The terminal: steps as they happen, on standard error.
+
+use std::io::IsTerminal;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::backend::Pass;
+use crate::gate::Audience;
+use crate::operation::Operation;
+use crate::progress::{Unwatched, Watcher};
+use crate::report::{Mode, Style, step_line, step_part};
+use crate::step::Step;
+
+/// Longest note beside a running step, in characters: it stays on one line of 80 columns.
+const NOTE: usize = 40;
+
+/// How often a long step says on a plain log that it still goes on.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
+
+/// Prints each step when it ends; on a terminal also while it runs. Of a live run it shows what is done, not the pass that
+/// only looked: what that one found is in the report.
+pub struct Console {
+    mode: Mode,
+    style: Style,
+    terminal: bool,
+}
+
+impl Console {
+    /// For a run.
+    #[must_use]
+    pub fn new(mode: Mode) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        Self { mode, style: Style { colour: terminal && colour_wanted(), steps: true }, terminal }
+    }
+
+    /// A dry run takes no time: its steps are in the report.
+    fn shows(&self, pass: Pass) -> bool {
+        match pass {
+            Pass::Predicting => false,
+            Pass::Observing => self.mode == Mode::Plan,
+            Pass::Live => true,
+        }
+    }
+}
+
+impl Audience for Console {
+    fn begins(&self, pass: Pass, seq: u32, operation: &Operation) -> Box<dyn Watcher> {
+        if !self.terminal {
+            let name = operation.name();
+            let told = Mutex::new(Instant::now());
+            return if pass == Pass::Predicting { Box::new(Unwatched) } else { Box::new(Log { name, told }) };
+        }
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+        if pass != Pass::Predicting {
+            bar.set_draw_target(ProgressDrawTarget::stderr());
+            bar.set_style(waiting());
+            let looking = if self.shows(pass) { "" } else { "looking: " };
+            bar.set_prefix(format!("{seq:>2}  {looking}{}", operation.name()));
+            bar.enable_steady_tick(Duration::from_millis(120));
+        }
+        Box::new(Bar(bar))
+    }
+
+    fn ended(&self, pass: Pass, step: &Step) {
+        if self.shows(pass) {
+            notice(&step_line(&step_part(step, self.mode, None), self.style));
+        }
+    }
+
+    fn says(&self, pass: Pass, message: &str) {
+        if self.shows(pass) || pass == Pass::Predicting {
+            notice(&format!("     {message}"));
+        }
+    }
+}
+
+/// One running step; the line goes away when the step has ended.
+struct Bar(ProgressBar);
+
+impl Watcher for Bar {
+    fn bytes(&self, done: u64, total: u64) {
+        if self.0.length() != Some(total) {
+            self.0.set_style(bytes());
+            self.0.set_length(total);
+        }
+        self.0.set_position(done);
+    }
+
+    fn note(&self, text: &str) {
+        self.0.set_message(text.chars().take(NOTE).collect::<String>());
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// One running step where there is no terminal: a line now and then, so that nobody thinks it hangs.
+struct Log {
+    name: &'static str,
+    told: Mutex<Instant>,
+}
+
+impl Log {
+    fn tell(&self, what: impl FnOnce() -> String) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.elapsed() >= SIGN_OF_LIFE {
+            *told = Instant::now();
+            notice(&format!("  … {}: {}", self.name, what()));
+        }
+    }
+}
+
+impl Watcher for Log {
+    fn bytes(&self, done: u64, total: u64) {
+        self.tell(|| format!("{} of {}", HumanBytes(done), HumanBytes(total)));
+    }
+
+    fn note(&self, text: &str) {
+        self.tell(|| text.to_owned());
+    }
+}
+
+fn waiting() -> ProgressStyle {
+    ProgressStyle::with_template("  {spinner} {prefix:<26} {elapsed:>4}  {msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
+fn bytes() -> ProgressStyle {
+    ProgressStyle::with_template("  {spinner} {prefix:<26} {bar:18} {bytes}/{total_bytes} {bytes_per_sec}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+/// A line on standard error. Nothing can be done about a standard error that is gone.
+pub fn notice(line: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+fn colour_wanted() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// Whether standard output is a terminal that takes colour.
+#[must_use]
+pub fn colour_on_stdout() -> bool {
+    std::io::stdout().is_terminal() && colour_wanted()
+}

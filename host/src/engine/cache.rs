@@ -1,0 +1,179 @@
+//! Compiled code on disk. An entry is machine code that will run in this process, so it is executed only if this user
+//! wrote it with this engine from this component: the file must be ours and nobody else's to write, and sealed with a
+//! key that is kept apart from it. Anything else is compiled again and replaced.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::hash::{Hash, Hasher};
+use std::io::{Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use wasmtime::component::Component;
+
+use crate::names::Digest;
+
+type Seal = Hmac<Sha256>;
+
+const SEAL_BYTES: usize = 32;
+/// Largest entry that is read, in bytes.
+const LARGEST: u64 = 512 << 20;
+
+/// Compiled components of one engine configuration.
+pub struct Cache {
+    folder: PathBuf,
+    key_file: PathBuf,
+    /// Two engine configurations or versions never share an entry.
+    engine: u64,
+}
+
+impl Cache {
+    /// Keeps code under `cache`, sealed with a key under `state`.
+    pub fn new(state: &Path, cache: &Path, engine: &wasmtime::Engine) -> Self {
+        let mut hasher = Fnv::default();
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        Self { folder: cache.join("compiled"), key_file: state.join("cache.key"), engine: hasher.finish() }
+    }
+
+    /// The compiled form of `bytes`, from disk if a sealed entry is there. A cache that cannot be used only costs time:
+    /// it says so in the trace and compiles.
+    pub fn component(
+        &self,
+        engine: &wasmtime::Engine,
+        digest: &Digest,
+        bytes: &[u8],
+    ) -> wasmtime::Result<Component> {
+        let key = self.key().inspect_err(|error| tracing::warn!(%error, "compiled code is not cached")).ok();
+        if let Some(key) = &key {
+            match self.read(key, digest) {
+                Ok(Some(code)) => match deserialise(engine, &code) {
+                    Ok(component) => return Ok(component),
+                    Err(error) => {
+                        tracing::warn!(%error, %digest, "compiled code did not load, compiling again")
+                    }
+                },
+                Ok(None) => {}
+                Err(error) => tracing::warn!(%error, %digest, "cached code refused, compiling again"),
+            }
+        }
+        let component = Component::new(engine, bytes)?;
+        if let Some(key) = &key {
+            let stored = component
+                .serialize()
+                .map_err(|error| error.to_string())
+                .and_then(|code| self.write(key, digest, &code).map_err(|error| error.to_string()));
+            if let Err(error) = stored {
+                tracing::warn!(%error, %digest, "compiled code was not cached");
+            }
+        }
+        Ok(component)
+    }
+
+    fn entry(&self, digest: &Digest) -> PathBuf {
+        let hex = digest.as_str().trim_start_matches("sha256:");
+        self.folder.join(format!("{hex}-{:016x}.cwasm", self.engine))
+    }
+
+    /// What is sealed: an entry moved to another name or engine fails like a damaged one.
+    fn seal(&self, key: &[u8], digest: &Digest, code: &[u8]) -> std::io::Result<Seal> {
+        let mut seal = Seal::new_from_slice(key).map_err(std::io::Error::other)?;
+        seal.update(digest.as_str().as_bytes());
+        seal.update(&self.engine.to_le_bytes());
+        seal.update(code);
+        Ok(seal)
+    }
+
+    fn read(&self, key: &[u8], digest: &Digest) -> std::io::Result<Option<Vec<u8>>> {
+        let Some(mut content) = read_own(&self.entry(digest))? else { return Ok(None) };
+        if content.len() < SEAL_BYTES {
+            return Err(std::io::Error::other("it is cut off"));
+        }
+        let code = content.split_off(SEAL_BYTES);
+        self.seal(key, digest, &code)?.verify_slice(&content).map_err(|_| {
+            std::io::Error::other("its seal does not fit: damaged, or written by somebody else")
+        })?;
+        Ok(Some(code))
+    }
+
+    fn write(&self, key: &[u8], digest: &Digest, code: &[u8]) -> std::io::Result<()> {
+        private_folder(&self.folder)?;
+        let seal = self.seal(key, digest, code)?.finalize().into_bytes();
+        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
+        file.write_all(&seal)?;
+        file.write_all(code)?;
+        file.persist(self.entry(digest)).map_err(|error| error.error)?;
+        Ok(())
+    }
+
+    /// The sealing key, made on first use.
+    fn key(&self) -> std::io::Result<Vec<u8>> {
+        for _ in 0..2 {
+            if let Some(key) = read_own(&self.key_file)?.filter(|key| key.len() == SEAL_BYTES) {
+                return Ok(key);
+            }
+            let folder = self.key_file.parent().unwrap_or(Path::new("."));
+            private_folder(folder)?;
+            let mut key = vec![0; SEAL_BYTES];
+            File::open("/dev/urandom")?.read_exact(&mut key)?;
+            let mut file = tempfile::NamedTempFile::new_in(folder)?;
+            file.write_all(&key)?;
+            match file.persist_noclobber(&self.key_file) {
+                Ok(_) => return Ok(key),
+                // Another run made it in between, or what is there is no key of ours.
+                Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error.error),
+            }
+        }
+        Err(std::io::Error::other(format!("{} holds no key; remove it", self.key_file.display())))
+    }
+}
+
+fn private_folder(folder: &Path) -> std::io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+/// The content of a regular file that belongs to this user and that nobody else can write; nothing where there is none.
+fn read_own(path: &Path) -> std::io::Result<Option<Vec<u8>>> {
+    let flags = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).map_err(std::io::Error::other)?;
+    let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let meta = file.metadata()?;
+    if !meta.is_file() || meta.uid() != rustix::process::geteuid().as_raw() || meta.mode() & 0o077 != 0 {
+        return Err(std::io::Error::other(format!("{} is not a private file of this user", path.display())));
+    }
+    let mut content = Vec::new();
+    file.take(LARGEST).read_to_end(&mut content)?;
+    Ok(Some(content))
+}
+
+#[allow(unsafe_code, reason = "the sealed entry is this program's own output; checked by `read` just before")]
+fn deserialise(engine: &wasmtime::Engine, code: &[u8]) -> wasmtime::Result<Component> {
+    // SAFETY: `code` carried a valid seal for this component and this engine, made with a key that only this user can
+    // read, so it is unchanged output of `Component::serialize`.
+    unsafe { Component::deserialize(engine, code) }
+}
+
+/// FNV-1a: stable between runs, unlike the standard hasher.
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for Fnv {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! The one door to the outside: decide → write the intent down → act → write the outcome down. Nothing reaches a backend
+//! without it; a test holds that.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::access::Access;
+use crate::answer::{Answer, CallError};
+use crate::artifact::Artifact;
+use crate::backend::{Answered, Backend, Pass, Unreached};
+use crate::fault::Fault;
+use crate::journal::RunLog;
+use crate::operation::{ArtifactRef, Kind, Operation};
+use crate::policy::{Context, Decision, Policy, Principal, Request};
+use crate::progress::{Interrupt, Watcher};
+use crate::step::Step;
+
+/// Why a pass ends at once, whatever the plugin would make of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Halt {
+    /// Ctrl-C.
+    #[error("interrupted")]
+    Interrupted,
+    /// The live pass does something that the observed pass did not.
+    #[error("step {seq} is {got}, where {expected} was planned; it was refused before it happened")]
+    Diverged {
+        /// Where.
+        seq: u32,
+        /// What was planned there, in words.
+        expected: String,
+        /// What came instead, in words.
+        got: String,
+    },
+    /// Somebody else changed what was observed.
+    #[error("step {seq} ({operation}): {target} is no longer as it was when the plan was made")]
+    Stale {
+        /// Where.
+        seq: u32,
+        /// What was to be done.
+        operation: &'static str,
+        /// To what.
+        target: String,
+    },
+    /// Too many calls.
+    #[error("the plugin made more than {limit} capability calls in one run (limits.host-calls)")]
+    Calls {
+        /// The limit.
+        limit: u64,
+    },
+    /// The journal cannot be written: nothing may happen that is not written down first.
+    #[error("{0}")]
+    Journal(Fault),
+}
+
+/// Who hears of each step while it happens.
+pub trait Audience: Send + Sync {
+    /// A step of a pass begins; its watcher hears of its progress.
+    fn begins(&self, pass: Pass, seq: u32, operation: &Operation) -> Box<dyn Watcher>;
+    /// A step of a pass ended.
+    fn ended(&self, pass: Pass, step: &Step);
+    /// The plugin says something; already made safe for a terminal.
+    fn says(&self, pass: Pass, message: &str);
+}
+
+/// Who asks, and in which circumstances; the same for every operation of a run.
+#[derive(Clone)]
+pub struct Subject {
+    /// The plugin.
+    pub principal: Principal,
+    /// Environment, operator, time.
+    pub context: Context,
+}
+
+/// The door of one pass.
+pub struct Gate {
+    policy: Arc<Policy>,
+    subject: Subject,
+    log: RunLog,
+    backend: Backend,
+    audience: Arc<dyn Audience>,
+    interrupt: Interrupt,
+    call_limit: u64,
+    steps: Vec<Step>,
+    changed: bool,
+}
+
+impl Gate {
+    /// A door for one pass over `backend`.
+    pub fn new(
+        policy: Arc<Policy>,
+        subject: Subject,
+        log: RunLog,
+        backend: Backend,
+        audience: Arc<dyn Audience>,
+        interrupt: Interrupt,
+        call_limit: u64,
+    ) -> Self {
+        Self {
+            policy,
+            subject,
+            log,
+            backend,
+            audience,
+            interrupt,
+            call_limit,
+            steps: Vec::new(),
+            changed: false,
+        }
+    }
+
+    /// What passed so far.
+    #[must_use]
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// Ends the pass.
+    #[must_use]
+    pub fn into_steps(self) -> Vec<Step> {
+        self.steps
+    }
+
+    /// The artifact that this pass resolved for `wanted`.
+    #[must_use]
+    pub fn artifact(&self, wanted: &ArtifactRef) -> Option<&Artifact> {
+        self.steps.iter().find_map(|step| match &step.outcome {
+            Ok(Answer::Artifact(artifact)) if ArtifactRef::from(&**artifact) == *wanted => Some(&**artifact),
+            _ => None,
+        })
+    }
+
+    /// A line of the plugin for the operator and the journal.
+    pub fn say(&self, message: &str) -> Result<(), Halt> {
+        self.audience.says(self.backend.pass(), message);
+        self.log.said(message).map_err(Halt::Journal)
+    }
+
+    /// One capability call of the plugin.
+    ///
+    /// # Errors
+    /// The outer error ends the pass; the inner one is data for the plugin.
+    pub async fn perform(&mut self, operation: Operation) -> Result<Result<Answer, CallError>, Halt> {
+        if self.interrupt.is_raised() {
+            return Err(Halt::Interrupted);
+        }
+        if self.steps.len() as u64 >= self.call_limit {
+            return Err(Halt::Calls { limit: self.call_limit });
+        }
+        self.pass(operation, None).await
+    }
+
+    /// A step of the host's own failure path: takes `done` back. Not stopped by an interrupt: it is what leaves things
+    /// clean after one.
+    pub async fn undo(&mut self, done: &Step) -> Result<Result<Answer, CallError>, Halt> {
+        let operation = Operation::Undo { change: Box::new(done.operation.clone()) };
+        self.pass(operation, Some(done)).await
+    }
+
+    /// What policy says to `operation`, without doing it: for the undo list that must be decided before the first change.
+    #[must_use]
+    pub fn verdict(&self, operation: &Operation) -> Decision {
+        self.decide(operation.accesses()).0
+    }
+
+    async fn pass(
+        &mut self,
+        operation: Operation,
+        undone: Option<&Step>,
+    ) -> Result<Result<Answer, CallError>, Halt> {
+        let seq = u32::try_from(self.steps.len() + 1).unwrap_or(u32::MAX);
+        let kind = operation.kind(self.changed);
+        if undone.is_none() {
+            self.backend.admits(seq, &operation)?;
+        }
+        let (verdict, requests) = self.decide(operation.accesses());
+        let entry = self
+            .log
+            .intent(self.backend.pass(), seq, kind, &operation, &verdict, &requests)
+            .map_err(Halt::Journal)?;
+        let watcher: Arc<dyn Watcher> = Arc::from(self.audience.begins(self.backend.pass(), seq, &operation));
+        let begun = Instant::now();
+        let answered = if verdict.allowed {
+            let artifact = artifact_of(&operation).and_then(|wanted| self.artifact(wanted)).cloned();
+            let ask = Ask {
+                seq,
+                kind,
+                operation: &operation,
+                artifact: artifact.as_ref(),
+                undone: undone.and_then(|step| step.before.as_ref()),
+                changed: self.changed,
+                watcher: &*watcher,
+                interrupt: &self.interrupt,
+                _sealed: Sealed,
+            };
+            self.backend.answer(ask).await
+        } else {
+            Err(Unreached::Told(CallError::Denied {
+                reason: verdict.reason.clone().unwrap_or_default(),
+                policies: verdict.policies.clone(),
+            }))
+        };
+        let duration = begun.elapsed();
+        let (outcome, before, desired, halt) = match answered {
+            Ok(Answered { answer, before, desired }) => (Ok(answer), before, desired, None),
+            Err(Unreached::Told(error)) => (Err(error), None, None, None),
+            Err(Unreached::Halt(halt)) => (Err(CallError::Other(halt.to_string())), None, None, Some(halt)),
+        };
+        // A change counts from the moment it was attempted: a failed one may have left something.
+        self.changed |= kind == Kind::Change && verdict.allowed;
+        let step =
+            Step { seq, operation, kind, verdict, outcome, before, desired, duration_ms: millis(duration) };
+        self.audience.ended(self.backend.pass(), &step);
+        let outcome = step.outcome.clone();
+        let written = self.log.outcome(entry, &step).map_err(Halt::Journal);
+        // Kept even if the journal fails now: what was done must be there for the failure path.
+        self.steps.push(step);
+        written?;
+        halt.map_or(Ok(outcome), Err)
+    }
+
+    fn decide(&self, accesses: Vec<Access>) -> (Decision, Vec<Request>) {
+        let requests: Vec<Request> = accesses
+            .into_iter()
+            .map(|access| Request {
+                principal: self.subject.principal.clone(),
+                access,
+                context: self.subject.context.clone(),
+            })
+            .collect();
+        (self.policy.decide_all(&requests), requests)
+    }
+}
+
+/// One question to a backend.
+pub struct Ask<'a> {
+    /// Place in the pass.
+    pub seq: u32,
+    /// Kind at this place.
+    pub kind: Kind,
+    /// What is asked.
+    pub operation: &'a Operation,
+    /// The artifact that the operation names, as this pass resolved it.
+    pub artifact: Option<&'a Artifact>,
+    /// For an undo: what was there before the change.
+    pub undone: Option<&'a serde_json::Value>,
+    /// Whether a change was recorded or made before in this pass.
+    pub changed: bool,
+    /// Who watches.
+    pub watcher: &'a dyn Watcher,
+    /// When to stop.
+    pub interrupt: &'a Interrupt,
+    /// Private: only this file can ask, so nothing reaches a backend past the gate. The compiler holds it.
+    _sealed: Sealed,
+}
+
+struct Sealed;
+
+fn artifact_of(operation: &Operation) -> Option<&ArtifactRef> {
+    match operation {
+        Operation::Deliver(call) => Some(&call.artifact),
+        Operation::Activate(call) => Some(&call.artifact),
+        Operation::ExpectContainer(call) => Some(&call.artifact),
+        Operation::PatchDeployments(call) => Some(&call.artifact),
+        Operation::Undo { change } => artifact_of(change),
+        _ => None,
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,164 @@
+//! Reading runs back.
+
+use rusqlite::{OptionalExtension, Row, params};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Journal;
+use crate::fault::Fault;
+
+/// One run, in a line.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunRow {
+    /// Sorts by time.
+    pub id: String,
+    /// RFC 3339, UTC.
+    pub started: String,
+    /// Nothing: still going, or killed.
+    pub finished: Option<String>,
+    /// Asked for.
+    pub service: String,
+    /// Asked for.
+    pub environment: String,
+    /// Asked for.
+    pub commit: String,
+    /// `dry-run` or `live`.
+    pub mode: String,
+    /// Who asked.
+    pub requester: String,
+    /// Nothing: still going, or killed.
+    pub decision: Option<String>,
+    /// Nothing: still going, or killed.
+    pub exit_code: Option<u8>,
+}
+
+/// One operation of a run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OperationRow {
+    /// `predicting`, `observing` or `live`.
+    pub pass: String,
+    /// From 1 in each pass.
+    pub seq: u32,
+    /// When it was written down, RFC 3339, UTC.
+    pub intent_at: String,
+    /// As it was compared.
+    pub operation: Value,
+    /// What policy said.
+    pub verdict: Value,
+    /// What came of it; nothing: begun and never ended.
+    pub step: Option<Value>,
+}
+
+/// Everything that is shown of a run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunDetail {
+    /// The line.
+    pub run: RunRow,
+    /// Digest of the component that ran; its bytes are in the journal.
+    pub plugin: String,
+    /// Digest of the policy set.
+    pub policy: String,
+    /// Version of the program that ran it.
+    pub host_version: String,
+    /// In the order in which they were written down.
+    pub operations: Vec<OperationRow>,
+    /// Lines of the plugin.
+    pub messages: Vec<String>,
+    /// The report; nothing: still going, or killed.
+    pub report: Option<Value>,
+}
+
+const LINE: &str =
+    "id, started, finished, service, environment, commit_sha, mode, requester, decision, exit_code";
+
+impl Journal {
+    /// The newest runs first, of one service or of all.
+    pub fn list(&self, service: Option<&str>, limit: u32) -> Result<Vec<RunRow>, Fault> {
+        let read = || -> rusqlite::Result<Vec<RunRow>> {
+            self.db
+                .prepare(&format!(
+                    "SELECT {LINE} FROM run WHERE ?1 IS NULL OR service = ?1 ORDER BY started DESC, id DESC LIMIT ?2"
+                ))?
+                .query_map(params![service, limit], line)?
+                .collect()
+        };
+        read().map_err(|error| self.fault(&error))
+    }
+
+    /// The run whose id is, or begins with, `id`; nothing where none or several do.
+    pub fn show(&self, id: &str) -> Result<Option<RunDetail>, Fault> {
+        let read = || -> rusqlite::Result<Option<RunDetail>> {
+            let found: Vec<String> = self
+                .db
+                .prepare("SELECT id FROM run WHERE substr(id, 1, length(?1)) = ?1 LIMIT 2")?
+                .query_map(params![id], |row| row.get(0))?
+                .collect::<Result<_, _>>()?;
+            let [id] = found.as_slice() else { return Ok(None) };
+            let select =
+                format!("SELECT {LINE}, plugin, policy, host_version, report FROM run WHERE id = ?1");
+            let detail = self
+                .db
+                .query_row(&select, params![id], |row| {
+                    Ok(RunDetail {
+                        run: line(row)?,
+                        plugin: row.get("plugin")?,
+                        policy: row.get("policy")?,
+                        host_version: row.get("host_version")?,
+                        operations: Vec::new(),
+                        messages: Vec::new(),
+                        report: row.get::<_, Option<String>>("report")?.as_deref().map(parsed),
+                    })
+                })
+                .optional()?;
+            let Some(mut detail) = detail else { return Ok(None) };
+            detail.operations = self
+                .db
+                .prepare(
+                    "SELECT pass, seq, intent_at, operation, verdict, step FROM operation WHERE run = ?1 ORDER BY id",
+                )?
+                .query_map(params![id], operation)?
+                .collect::<Result<_, _>>()?;
+            detail.messages = self
+                .db
+                .prepare("SELECT text FROM message WHERE run = ?1 ORDER BY rowid")?
+                .query_map(params![id], |row| row.get(0))?
+                .collect::<Result<_, _>>()?;
+            Ok(Some(detail))
+        };
+        read().map_err(|error| self.fault(&error))
+    }
+}
+
+fn line(row: &Row<'_>) -> rusqlite::Result<RunRow> {
+    Ok(RunRow {
+        id: row.get("id")?,
+        started: row.get("started")?,
+        finished: row.get("finished")?,
+        service: row.get("service")?,
+        environment: row.get("environment")?,
+        commit: row.get("commit_sha")?,
+        mode: row.get("mode")?,
+        requester: row.get("requester")?,
+        decision: row.get("decision")?,
+        exit_code: row.get("exit_code")?,
+    })
+}
+
+fn operation(row: &Row<'_>) -> rusqlite::Result<OperationRow> {
+    Ok(OperationRow {
+        pass: row.get("pass")?,
+        seq: row.get("seq")?,
+        intent_at: row.get("intent_at")?,
+        operation: parsed(&row.get::<_, String>("operation")?),
+        verdict: parsed(&row.get::<_, String>("verdict")?),
+        step: row.get::<_, Option<String>>("step")?.as_deref().map(parsed),
+    })
+}
+
+/// Our own canonical JSON; a row that somebody damaged is shown as the text it is.
+fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
+}

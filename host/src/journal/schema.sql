@@ -1,0 +1,47 @@
+-- The journal: what was asked, what policy said, what was done and what came of it. Values of secrets are nowhere in it.
+CREATE TABLE run (
+  id            TEXT PRIMARY KEY,
+  started       TEXT NOT NULL,             -- RFC 3339, UTC
+  finished      TEXT,                      -- NULL: still going, or killed
+  service       TEXT NOT NULL,
+  environment   TEXT NOT NULL,
+  commit_sha    TEXT NOT NULL,
+  mode          TEXT NOT NULL,             -- dry-run | plan | live
+  requester     TEXT NOT NULL,
+  on_failure    TEXT NOT NULL,             -- leave | rollback
+  plugin        TEXT NOT NULL,             -- digest; bytes in component
+  plugin_version TEXT NOT NULL,
+  policy        TEXT NOT NULL,             -- digest
+  host_version  TEXT NOT NULL,
+  record_schema INTEGER NOT NULL,          -- version of the JSON in this row and its operations
+  decision      TEXT,
+  exit_code     INTEGER,
+  report        TEXT                       -- the whole report, JSON
+) STRICT;
+
+CREATE TABLE operation (
+  id          INTEGER PRIMARY KEY,
+  run         TEXT NOT NULL REFERENCES run (id),
+  pass        TEXT NOT NULL,               -- predicting | observing | live
+  seq         INTEGER NOT NULL,
+  kind        TEXT NOT NULL,
+  operation   TEXT NOT NULL,               -- canonical JSON: what two passes are compared by
+  verdict     TEXT NOT NULL,               -- JSON
+  requests    TEXT NOT NULL,               -- every policy request, JSON
+  intent_at   TEXT NOT NULL,
+  step        TEXT,                        -- NULL: begun and never ended
+  UNIQUE (run, pass, seq)
+) STRICT;
+
+CREATE TABLE message (
+  run     TEXT NOT NULL REFERENCES run (id),
+  said_at TEXT NOT NULL,
+  text    TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE component (
+  digest TEXT PRIMARY KEY,
+  bytes  BLOB NOT NULL
+) STRICT;
+
+CREATE INDEX run_started ON run (started DESC);

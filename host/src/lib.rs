@@ -1,0 +1,25 @@
+//! `host`: a WebAssembly-plugin host for deploy consumers.
+//!
+//! Imports run one way: commands → (run, plan, report, engine) → capability → gate → backend.
+
+pub mod access;
+pub mod answer;
+pub mod artifact;
+pub mod backend;
+pub mod canonical;
+pub mod capability;
+pub mod commands;
+pub mod config;
+pub mod console;
+pub mod engine;
+pub mod fault;
+pub mod gate;
+pub mod journal;
+pub mod names;
+pub mod operation;
+pub mod plan;
+pub mod policy;
+pub mod progress;
+pub mod report;
+pub mod run;
+pub mod step;

@@ -1,0 +1,461 @@
+//! Everything the host can do to the world, as data. One [`Operation`] is one call of a plugin (or one step of the
+//! host's own failure path); it passes the gate, is written down, compared and replayed in this form.
+
+use serde::{Deserialize, Serialize};
+
+use crate::answer::{Expectation, Literal};
+use crate::artifact::{Artifact, Pair};
+use crate::names::{
+    Commit, ComposeService, ConfigName, ContainerName, Digest, EnvKey, ImageName, KubernetesName, LabelKey,
+    PlainValue, Pointer, RuntimeName, ServiceName, UrlPath,
+};
+
+/// What an operation is; it alone fixes how each pass answers (design: table of kinds and backends).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Looks at what is there before anything changes.
+    Read,
+    /// Must hold before anything changes.
+    Gate,
+    /// Changes the world and can be undone.
+    Change,
+    /// Holds what is there after a change against what is expected.
+    Verify,
+}
+
+/// An artifact as operations name it. Its digest is part of what is compared between two passes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArtifactRef {
+    /// The service whose image it is.
+    pub service: ServiceName,
+    /// Its commit.
+    pub commit: Commit,
+    /// What the registry served under the commit; nothing where it was not asked.
+    pub digest: Option<Digest>,
+}
+
+impl From<&Artifact> for ArtifactRef {
+    fn from(artifact: &Artifact) -> Self {
+        Self {
+            service: artifact.service.clone(),
+            commit: artifact.commit.clone(),
+            digest: artifact.identity.as_ref().map(|identity| identity.served().clone()),
+        }
+    }
+}
+
+/// `registry.resolve`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Resolve {
+    /// The service whose image is asked for.
+    pub service: ServiceName,
+    /// Its tag.
+    pub commit: Commit,
+    /// Namespace and service.
+    pub repository: ImageName,
+    /// Must all stand on the image.
+    pub required_labels: Vec<Pair<LabelKey>>,
+}
+
+/// `image.deliver`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deliver {
+    /// What.
+    pub artifact: ArtifactRef,
+    /// Where to.
+    pub runtime: RuntimeName,
+    /// Gets the commit as its tag.
+    pub name: ImageName,
+}
+
+/// `compose.activate`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Activate {
+    /// What.
+    pub artifact: ArtifactRef,
+    /// Where.
+    pub runtime: RuntimeName,
+    /// The name under which `image.deliver` left it, without the commit.
+    pub delivered: ImageName,
+    /// The one service that is recreated.
+    pub service: ComposeService,
+    /// The container it runs as.
+    pub container: ContainerName,
+    /// Image names the Compose file refers to.
+    pub stable_names: Vec<ImageName>,
+    /// Entries of the controlled env file; all keys begin with [`stamp_prefix`].
+    pub stamp: Vec<Pair<EnvKey>>,
+}
+
+/// `compose.inspect`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InspectContainer {
+    /// Where.
+    pub runtime: RuntimeName,
+    /// Which.
+    pub container: ContainerName,
+    /// Image labels that are asked for.
+    pub labels: Vec<LabelKey>,
+    /// Environment entries that are asked for.
+    pub env: Vec<EnvKey>,
+}
+
+/// `compose.expect`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExpectContainer {
+    /// What the container must run.
+    pub artifact: ArtifactRef,
+    /// Where.
+    pub runtime: RuntimeName,
+    /// Which.
+    pub container: ContainerName,
+    /// On the container's image.
+    pub labels: Vec<Pair<LabelKey>>,
+    /// In the container's environment, with full keys.
+    pub env: Vec<Pair<EnvKey>>,
+}
+
+/// A container of a Deployment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deployment {
+    /// Its namespace.
+    pub namespace: KubernetesName,
+    /// Its name.
+    pub name: KubernetesName,
+    /// The container in its pod template.
+    pub container: KubernetesName,
+}
+
+/// `kubernetes.patch`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PatchDeployments {
+    /// What.
+    pub artifact: ArtifactRef,
+    /// Where.
+    pub runtime: RuntimeName,
+    /// All of them, or none.
+    pub deployments: Vec<Deployment>,
+    /// Env and annotations, with full keys (`UNIDESK_DEPLOY_*`).
+    pub stamp: Vec<Pair<EnvKey>>,
+}
+
+/// `kubernetes.await-rollout`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AwaitRollout {
+    /// Where.
+    pub runtime: RuntimeName,
+    /// Which.
+    pub deployment: Deployment,
+    /// The plugin's deadline.
+    pub within_seconds: u32,
+}
+
+/// `kubernetes.inspect`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InspectWorkload {
+    /// Where.
+    pub runtime: RuntimeName,
+    /// Which.
+    pub deployment: Deployment,
+    /// Environment entries that are asked for.
+    pub env: Vec<EnvKey>,
+    /// Annotations that are asked for.
+    pub annotations: Vec<LabelKey>,
+}
+
+/// What a synchronised object is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ObjectKind {
+    /// A Secret.
+    Secret,
+    /// A `ConfigMap`.
+    ConfigMap,
+}
+
+impl ObjectKind {
+    /// As in a resource id.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Secret => "secret",
+            Self::ConfigMap => "config-map",
+        }
+    }
+}
+
+/// `kubernetes.sync`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncObject {
+    /// Where.
+    pub runtime: RuntimeName,
+    /// A Secret or a `ConfigMap`.
+    pub kind: ObjectKind,
+    /// Its namespace.
+    pub namespace: KubernetesName,
+    /// Its name.
+    pub name: KubernetesName,
+    /// A configured secret source.
+    pub source: ConfigName,
+    /// Pointer in the source → key in the object.
+    pub entries: Vec<(Pointer, ConfigName)>,
+}
+
+/// Where a health payload comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "through", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum HealthTarget {
+    /// A URL of the operator's configuration.
+    Endpoint {
+        /// Its name there.
+        name: ConfigName,
+    },
+    /// The Kubernetes API server's service proxy.
+    Service {
+        /// Where.
+        runtime: RuntimeName,
+        /// Namespace of the Service.
+        namespace: KubernetesName,
+        /// Name of the Service.
+        service: KubernetesName,
+        /// Name or number of its port.
+        port: KubernetesName,
+        /// Path of the request.
+        path: UrlPath,
+    },
+    /// The container's own network.
+    Container {
+        /// Where.
+        runtime: RuntimeName,
+        /// Which.
+        container: ContainerName,
+        /// Port inside the container.
+        port: u16,
+        /// Path of the request.
+        path: UrlPath,
+        /// Adds a `deploy` object made from the container's stamp.
+        with_stamp: bool,
+    },
+}
+
+/// `health.expect`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExpectHealth {
+    /// Whose health; names the env prefix of a synthetic payload.
+    pub service: ServiceName,
+    /// From where.
+    pub target: HealthTarget,
+    /// All must hold in one payload.
+    pub expectations: Vec<Expectation>,
+    /// The plugin's deadline; the operator's may be shorter.
+    pub within_seconds: u32,
+}
+
+/// One thing that the host does, or would do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "operation")]
+pub enum Operation {
+    /// Look the artifact up in the registry.
+    #[serde(rename = "registry.resolve")]
+    Resolve(Resolve),
+    /// Bring an image into a runtime.
+    #[serde(rename = "image.deliver")]
+    Deliver(Deliver),
+    /// Retag, stamp and recreate.
+    #[serde(rename = "compose.activate")]
+    Activate(Activate),
+    /// Look at a container.
+    #[serde(rename = "compose.inspect")]
+    InspectContainer(InspectContainer),
+    /// Hold a container against expectations.
+    #[serde(rename = "compose.expect")]
+    ExpectContainer(ExpectContainer),
+    /// Patch Deployments.
+    #[serde(rename = "kubernetes.patch")]
+    PatchDeployments(PatchDeployments),
+    /// Wait for a rollout.
+    #[serde(rename = "kubernetes.await-rollout")]
+    AwaitRollout(AwaitRollout),
+    /// Look at a Deployment.
+    #[serde(rename = "kubernetes.inspect")]
+    InspectWorkload(InspectWorkload),
+    /// Synchronise a Secret or `ConfigMap`.
+    #[serde(rename = "kubernetes.sync")]
+    SyncObject(SyncObject),
+    /// Poll a health payload.
+    #[serde(rename = "health.expect")]
+    ExpectHealth(ExpectHealth),
+    /// Secrets must be there.
+    #[serde(rename = "guard.require-secrets")]
+    RequireSecrets {
+        /// A configured secret source.
+        source: ConfigName,
+        /// Keys that must be there and not empty.
+        keys: Vec<EnvKey>,
+    },
+    /// Somebody in this role must have approved.
+    #[serde(rename = "guard.require-approval")]
+    RequireApproval {
+        /// `supervisor`, `operator`.
+        role: ConfigName,
+    },
+    /// The requester must not run inside these workloads.
+    #[serde(rename = "guard.require-outside")]
+    RequireOutside {
+        /// Containers or pods by name.
+        workloads: Vec<ConfigName>,
+    },
+    /// Live deploys are blocked.
+    #[serde(rename = "guard.hold")]
+    Hold {
+        /// Why.
+        reason: String,
+    },
+    /// Take a change back; a step of the host's own failure path, never of a plugin.
+    #[serde(rename = "host.undo")]
+    Undo {
+        /// The change.
+        change: Box<Operation>,
+    },
+}
+
+impl Operation {
+    /// As in reports, the journal and error messages: interface and function of the contract.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Resolve(_) => "registry.resolve",
+            Self::Deliver(_) => "image.deliver",
+            Self::Activate(_) => "compose.activate",
+            Self::InspectContainer(_) => "compose.inspect",
+            Self::ExpectContainer(_) => "compose.expect",
+            Self::PatchDeployments(_) => "kubernetes.patch",
+            Self::AwaitRollout(_) => "kubernetes.await-rollout",
+            Self::InspectWorkload(_) => "kubernetes.inspect",
+            Self::SyncObject(_) => "kubernetes.sync",
+            Self::ExpectHealth(_) => "health.expect",
+            Self::RequireSecrets { .. } => "guard.require-secrets",
+            Self::RequireApproval { .. } => "guard.require-approval",
+            Self::RequireOutside { .. } => "guard.require-outside",
+            Self::Hold { .. } => "guard.hold",
+            Self::Undo { .. } => "host.undo",
+        }
+    }
+
+    /// The kind; an inspection is a read before the first change of a run (`changed` false) and a verification after.
+    #[must_use]
+    pub fn kind(&self, changed: bool) -> Kind {
+        match self {
+            Self::Resolve(_) => Kind::Read,
+            Self::InspectContainer(_) | Self::InspectWorkload(_) => {
+                if changed {
+                    Kind::Verify
+                } else {
+                    Kind::Read
+                }
+            }
+            Self::Deliver(_)
+            | Self::Activate(_)
+            | Self::PatchDeployments(_)
+            | Self::SyncObject(_)
+            | Self::Undo { .. } => Kind::Change,
+            Self::ExpectContainer(_) | Self::ExpectHealth(_) | Self::AwaitRollout(_) => Kind::Verify,
+            Self::RequireSecrets { .. }
+            | Self::RequireApproval { .. }
+            | Self::RequireOutside { .. }
+            | Self::Hold { .. } => Kind::Gate,
+        }
+    }
+
+    /// What a verification expects, by JSON pointer. The image of a container is not in it: which of an artifact's
+    /// digests an engine answers with depends on the engine.
+    #[must_use]
+    pub fn expected(&self) -> Vec<(String, Literal)> {
+        let text = |value: &PlainValue| Literal::Text(value.to_string());
+        match self {
+            Self::Resolve(call) => call
+                .required_labels
+                .iter()
+                .map(|pair| (label_pointer(&pair.key), text(&pair.value)))
+                .collect(),
+            Self::ExpectContainer(call) => {
+                let labels = call.labels.iter().map(|pair| (label_pointer(&pair.key), text(&pair.value)));
+                let env = call.env.iter().map(|pair| (format!("/env/{}", pair.key), text(&pair.value)));
+                labels.chain(env).collect()
+            }
+            Self::ExpectHealth(call) => {
+                call.expectations.iter().map(|one| (one.pointer.to_string(), one.equals.clone())).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// What it is done to, in few words.
+    #[must_use]
+    pub fn target(&self) -> String {
+        match self {
+            Self::Resolve(call) => format!("{}:{}", call.repository, call.commit),
+            Self::Deliver(call) => format!("{}/{}:{}", call.runtime, call.name, call.artifact.commit),
+            Self::Activate(call) => format!("{}/{}", call.runtime, call.service),
+            Self::InspectContainer(call) => format!("{}/{}", call.runtime, call.container),
+            Self::ExpectContainer(call) => format!("{}/{}", call.runtime, call.container),
+            Self::PatchDeployments(call) => {
+                let names: Vec<_> = call
+                    .deployments
+                    .iter()
+                    .map(|one| format!("{}/{}/{}", call.runtime, one.namespace, one.name))
+                    .collect();
+                names.join(", ")
+            }
+            Self::AwaitRollout(AwaitRollout { runtime, deployment, .. })
+            | Self::InspectWorkload(InspectWorkload { runtime, deployment, .. }) => {
+                format!("{runtime}/{}/{}", deployment.namespace, deployment.name)
+            }
+            Self::SyncObject(call) => {
+                format!("{}/{}/{}/{}", call.runtime, call.kind.as_str(), call.namespace, call.name)
+            }
+            Self::ExpectHealth(call) => call.target.to_string(),
+            Self::RequireSecrets { source, .. } => source.to_string(),
+            Self::RequireApproval { role } => role.to_string(),
+            Self::RequireOutside { workloads } => {
+                workloads.iter().map(ConfigName::as_str).collect::<Vec<_>>().join(", ")
+            }
+            Self::Hold { .. } => "live".to_owned(),
+            Self::Undo { change } => format!("{} {}", change.name(), change.target()),
+        }
+    }
+}
+
+impl std::fmt::Display for HealthTarget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Endpoint { name } => write!(f, "endpoint {name}"),
+            Self::Service { runtime, namespace, service, port, path } => {
+                write!(f, "{runtime}/{namespace}/{service}:{port}{path}")
+            }
+            Self::Container { runtime, container, port, path, .. } => {
+                write!(f, "{runtime}/{container}:{port}{path}")
+            }
+        }
+    }
+}
+
+/// Where a label stands in the JSON form of an image or container (RFC 6901).
+#[must_use]
+pub fn label_pointer(key: &LabelKey) -> String {
+    format!("/labels/{}", key.as_str().replace('~', "~0").replace('/', "~1"))
+}
+
+/// Prefix of the stamps of a Compose service (specification: `UNIDESK_<SERVICE>_DEPLOY_*`, upper case, `-` becomes `_`).
+#[must_use]
+pub fn stamp_prefix(service: &ServiceName) -> String {
+    format!("UNIDESK_{}_DEPLOY_", service.as_str().to_ascii_uppercase().replace('-', "_"))
+}
+
+/// Prefix of the stamps of a Kubernetes workload (specification: `UNIDESK_DEPLOY_*`).
+pub const KUBERNETES_STAMP_PREFIX: &str = "UNIDESK_DEPLOY_";

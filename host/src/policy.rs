@@ -1,0 +1,212 @@
+//! What a plugin may do: Cedar policies, default deny. Ownership is data (`entities.json`), rules are few (`*.cedar`).
+//!
+//! Everything is read, parsed and checked once, at load; whatever could never apply or cannot be trusted is a [`Fault`]
+//! there. A decision evaluates the rules over the two or three entities that the question is about.
+
+mod explain;
+mod files;
+mod ownership;
+mod problem;
+mod question;
+mod rules;
+mod schema;
+mod shape;
+pub mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use cedar_policy::{AuthorizationError, Authorizer, Decision as Effect};
+use serde::{Deserialize, Serialize};
+
+use crate::access::Access;
+use crate::fault::Fault;
+use crate::names::{Digest, Environment, ServiceName};
+use explain::Denial;
+use ownership::Ownership;
+use problem::both;
+use question::Question;
+use rules::Rules;
+use schema::Vocabulary;
+
+/// Who asks: the plugin of a service, as the component that was really loaded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Principal {
+    /// The service whose plugin it is.
+    pub plugin: ServiceName,
+    /// Of the component.
+    pub digest: Digest,
+}
+
+/// A day of the week in the configured time zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Weekday {
+    Monday,
+    Tuesday,
+    Wednesday,
+    Thursday,
+    Friday,
+    Saturday,
+    Sunday,
+}
+
+impl Weekday {
+    /// The id in the policy schema.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Monday => "monday",
+            Self::Tuesday => "tuesday",
+            Self::Wednesday => "wednesday",
+            Self::Thursday => "thursday",
+            Self::Friday => "friday",
+            Self::Saturday => "saturday",
+            Self::Sunday => "sunday",
+        }
+    }
+}
+
+/// The circumstances of a run. Whether it is a dry run is none of them: a dry run is judged as the live run would be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Context {
+    /// That is deployed to.
+    pub environment: Environment,
+    /// Who runs the host.
+    pub operator: String,
+    /// In the configured time zone.
+    pub weekday: Weekday,
+    /// Minutes since midnight in that zone, 0 to 1439.
+    pub minute_of_day: u16,
+}
+
+/// One question: may this plugin do this to that, now? Kept with a run, so that it can be judged again later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// Who asks.
+    pub principal: Principal,
+    /// What is done to what.
+    pub access: Access,
+    /// In which circumstances.
+    pub context: Context,
+}
+
+/// The answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// Whether it may happen.
+    pub allowed: bool,
+    /// Ids of the policies that decided, sorted; empty where no policy permits it.
+    pub policies: Vec<String>,
+    /// For a denial the whole message: what was denied, why, and what would permit it. The first line stands alone.
+    pub reason: Option<String>,
+}
+
+/// The rules, who owns what, and the digest of both: everything that decides.
+#[derive(Debug)]
+pub struct Policy {
+    digest: Digest,
+    vocabulary: Vocabulary,
+    rules: Rules,
+    ownership: Ownership,
+}
+
+impl Policy {
+    /// Reads and checks the policies of the folder `dir`.
+    ///
+    /// # Errors
+    /// A usage fault that lists everything that could never apply or cannot be trusted, with file, line and remedy: see
+    /// the modules for each check.
+    pub fn load(dir: &Path) -> Result<Self, Fault> {
+        let sources = files::read(dir)?;
+        // Reported together where several are wrong: an author mends them in one go.
+        let parsed = both(rules::parse(&sources.policies), ownership::parse(&sources.entities));
+        let (vocabulary, (rules, ownership)) = both(schema::parse(&sources.schema), parsed)?;
+        rules::check(&rules, &sources.policies, &vocabulary, &ownership)?;
+        Ok(Self { digest: sources.digest, vocabulary, rules, ownership })
+    }
+
+    /// SHA-256 over schema, policies and entities. A comment counts too: what was reviewed is what is hashed.
+    #[must_use]
+    pub fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    /// Whether `plugin` is in the entities; one that is not is denied everything.
+    #[must_use]
+    pub fn knows(&self, plugin: &ServiceName) -> bool {
+        self.ownership.knows(plugin)
+    }
+
+    /// Every plugin in the entities, sorted.
+    #[must_use]
+    pub fn plugins(&self) -> Vec<ServiceName> {
+        self.ownership.services().cloned().collect()
+    }
+
+    /// Answers `request`. Whatever keeps a rule from being evaluated denies: a rule that fails might have forbidden it.
+    #[must_use]
+    pub fn decide(&self, request: &Request) -> Decision {
+        self.decide_all(std::slice::from_ref(request))
+    }
+
+    /// Answers all `requests` of one operation at once: it may happen if each may (so it may where nothing is asked).
+    /// A denial is told once for everything that is denied for the same reason.
+    #[must_use]
+    pub fn decide_all(&self, requests: &[Request]) -> Decision {
+        let mut permits = BTreeSet::new();
+        let mut denials = Vec::new();
+        for request in requests {
+            match self.judge(request) {
+                Ok(policies) => permits.extend(policies),
+                Err(denial) => denials.push(denial),
+            }
+        }
+        if denials.is_empty() {
+            return Decision { allowed: true, policies: permits.into_iter().collect(), reason: None };
+        }
+        let policies: BTreeSet<_> =
+            denials.iter().flat_map(|denial| denial.policies.iter().cloned()).collect();
+        Decision {
+            allowed: false,
+            policies: policies.into_iter().collect(),
+            reason: Some(explain::told(&denials)),
+        }
+    }
+
+    /// The policies that permit `request`, or why it is denied.
+    fn judge<'a>(&self, request: &'a Request) -> Result<Vec<String>, Denial<'a>> {
+        if !self.knows(&request.principal.plugin) {
+            return Err(Denial::unknown_plugin(request, &self.ownership));
+        }
+        let question = Question::new(request, &self.vocabulary, &self.ownership)
+            .map_err(|error| Denial::unanswerable(request, &error))?;
+        let response =
+            Authorizer::new().is_authorized(&question.request, self.rules.set(), &question.entities);
+        let failed: Vec<_> = response.diagnostics().errors().map(failure).collect();
+        if !failed.is_empty() {
+            return Err(Denial::failed(request, failed, &self.rules));
+        }
+        let policies: Vec<_> = response.diagnostics().reason().map(ToString::to_string).collect();
+        match response.decision() {
+            Effect::Allow => Ok(policies),
+            Effect::Deny if policies.is_empty() => {
+                Err(Denial::unpermitted(request, &question, &self.rules, &self.vocabulary, &self.ownership))
+            }
+            Effect::Deny => Err(Denial::forbidden(request, policies, &self.rules)),
+        }
+    }
+}
+
+/// Id and error of a rule that could not be evaluated.
+fn failure(error: &AuthorizationError) -> (String, String) {
+    match error {
+        AuthorizationError::PolicyEvaluationError(failed) => {
+            (failed.policy_id().to_string(), failed.inner().to_string())
+        }
+    }
+}

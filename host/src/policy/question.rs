@@ -1,0 +1,95 @@
+//! A request in Cedar's terms: the question, and the entities it is about.
+
+use std::collections::{HashMap, HashSet};
+
+use cedar_policy::{Context, Entities, Entity, EntityUid, Request, RestrictedExpression};
+
+use super::ownership::{Ownership, Share};
+use super::schema::Vocabulary;
+use super::shape::Owned;
+use crate::access::Resource;
+
+/// What the rules are evaluated over. They look no further than this (`rules`: depth), so the whole of the entities
+/// file is not needed, and a decision costs the same for one service and for a hundred.
+pub(super) struct Question {
+    pub(super) request: Request,
+    pub(super) entities: Entities,
+}
+
+impl Question {
+    /// # Errors
+    /// Why the rules cannot be asked this, in words.
+    pub(super) fn new(
+        asked: &super::Request,
+        vocabulary: &Vocabulary,
+        ownership: &Ownership,
+    ) -> Result<Self, String> {
+        let plugin = asked.principal.plugin.as_str();
+        let resource = &asked.access.resource;
+        let principal = vocabulary.uid("Plugin", plugin)?;
+        let team = ownership.team_of(&asked.principal.plugin);
+        let teams =
+            team.map(|team| vocabulary.uid("Team", team.as_str())).into_iter().collect::<Result<_, _>>()?;
+        let attributes = HashMap::from([
+            text("digest", asked.principal.digest.as_str()),
+            ("service".to_owned(), RestrictedExpression::new_entity_uid(vocabulary.uid("Service", plugin)?)),
+        ]);
+        let asking = Entity::new(principal.clone(), attributes, teams).map_err(|error| error.to_string())?;
+        let touched = vocabulary.uid(resource.kind.as_str(), &resource.id)?;
+        let mut entities = belongings(resource, touched.clone(), vocabulary, ownership)?;
+        entities.push(asking);
+        let schema = Some(vocabulary.schema());
+        let action = vocabulary.uid("Action", asked.access.action.as_str())?;
+        let context = circumstances(&asked.context, vocabulary)?;
+        Ok(Self {
+            request: Request::new(principal, action, touched, context, schema)
+                .map_err(|error| error.to_string())?,
+            entities: Entities::from_entities(entities, schema).map_err(|error| error.to_string())?,
+        })
+    }
+}
+
+/// The resource with what it belongs to: its owner and environments, or the group of keys that has them.
+fn belongings(
+    resource: &Resource,
+    uid: EntityUid,
+    vocabulary: &Vocabulary,
+    ownership: &Ownership,
+) -> Result<Vec<Entity>, String> {
+    let holder = Owned::holding(resource.kind);
+    if !holder.is_group() {
+        let parents = owners(ownership.share(holder, &resource.id), vocabulary)?;
+        return Ok(vec![Entity::new_no_attrs(uid, parents)]);
+    }
+    let Some(group) = resource.group.as_deref().filter(|group| holder.has_member(group, &resource.id)) else {
+        return Ok(vec![Entity::new_no_attrs(uid, HashSet::new())]);
+    };
+    let group_uid = vocabulary.uid(holder.as_str(), group)?;
+    let parents = owners(ownership.share(holder, group), vocabulary)?;
+    Ok(vec![
+        Entity::new_no_attrs(group_uid.clone(), parents),
+        Entity::new_no_attrs(uid, HashSet::from([group_uid])),
+    ])
+}
+
+fn owners(share: Option<&Share>, vocabulary: &Vocabulary) -> Result<HashSet<EntityUid>, String> {
+    let Some(share) = share else { return Ok(HashSet::new()) };
+    let environments = share.environments.iter().map(|name| vocabulary.uid("Environment", name.as_str()));
+    std::iter::once(vocabulary.uid("Service", share.service.as_str())).chain(environments).collect()
+}
+
+fn circumstances(context: &super::Context, vocabulary: &Vocabulary) -> Result<Context, String> {
+    let environment = vocabulary.uid("Environment", context.environment.as_str())?;
+    let weekday = vocabulary.uid("Weekday", context.weekday.as_str())?;
+    Context::from_pairs([
+        ("environment".to_owned(), RestrictedExpression::new_entity_uid(environment)),
+        text("operator", &context.operator),
+        ("weekday".to_owned(), RestrictedExpression::new_entity_uid(weekday)),
+        ("minuteOfDay".to_owned(), RestrictedExpression::new_long(context.minute_of_day.into())),
+    ])
+    .map_err(|error| error.to_string())
+}
+
+fn text(name: &str, value: &str) -> (String, RestrictedExpression) {
+    (name.to_owned(), RestrictedExpression::new_string(value.to_owned()))
+}

@@ -1,0 +1,239 @@
+//! The rules: `*.cedar`, each with an id and a reason, all of them able to apply.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
+
+use cedar_policy::ffi::DetailedError;
+use cedar_policy::{
+    Effect, EntityUid, Policy, PolicyId, PolicySet, ValidationError, ValidationMode, ValidationWarning,
+    Validator,
+};
+
+use super::files::{ENTITIES, Text};
+use super::ownership::Ownership;
+use super::problem::{Problem, Problems, nearest};
+use super::schema::Vocabulary;
+use crate::names::ConfigName;
+
+/// Longest `@reason`, in characters: it is read on a terminal, below the id.
+const LONGEST_REASON: usize = 200;
+
+/// How far rules may look: attributes of the plugin that asks, none of what those name. A decision then needs no
+/// entities but those of the question.
+const DEPTH: u32 = 1;
+
+/// What a rule says of itself.
+#[derive(Debug)]
+pub(super) struct Rule {
+    pub(super) reason: String,
+    /// `compose.cedar:4:1`
+    pub(super) place: String,
+    file: usize,
+}
+
+/// Every rule, ready to be evaluated.
+#[derive(Debug)]
+pub(super) struct Rules {
+    set: PolicySet,
+    by_id: BTreeMap<String, Rule>,
+}
+
+impl Rules {
+    pub(super) fn set(&self) -> &PolicySet {
+        &self.set
+    }
+
+    pub(super) fn get(&self, id: &str) -> Option<&Rule> {
+        self.by_id.get(id)
+    }
+
+    /// The permits with their ids, in the order of these.
+    pub(super) fn permits(&self) -> impl Iterator<Item = (&str, &Policy)> {
+        self.by_id
+            .keys()
+            .filter_map(|id| Some((id.as_str(), self.set.policy(&PolicyId::new(id))?)))
+            .filter(|(_, policy)| policy.effect() == Effect::Permit)
+    }
+}
+
+/// Parses the rules of all `files` and names each by its `@id`.
+pub(super) fn parse(files: &[Text]) -> Result<Rules, Problems> {
+    let mut rules = Rules { set: PolicySet::new(), by_id: BTreeMap::new() };
+    let mut problems = Problems::default();
+    for (index, file) in files.iter().enumerate() {
+        match PolicySet::from_str(&file.text) {
+            Ok(set) => {
+                problems.extend(set.templates().map(|template| {
+                    let place = file.place(offset_of(file, &template.to_cedar()));
+                    Problem::new(
+                        "policy-template",
+                        format!(
+                            "{place}: a template applies to nothing by itself, and the host fills none in"
+                        ),
+                        "write a rule; what differs from service to service belongs in entities.json",
+                    )
+                }));
+                for policy in in_order(file, &set) {
+                    problems.extend(add(&mut rules, file, index, policy).err());
+                }
+            }
+            Err(errors) => problems.extend(errors.iter().map(|error| {
+                let error = DetailedError::from(error);
+                let label = error.source_locations.first();
+                let place = file.place(label.map_or(0, |label| label.loc.start));
+                let remedy = error.help.or_else(|| label.and_then(|label| label.label.clone()));
+                Problem::new(
+                    "policy-syntax",
+                    format!("{place}: {}", error.message),
+                    remedy.unwrap_or_else(|| "mend the rule".to_owned()),
+                )
+            })),
+        }
+    }
+    problems.or(rules)
+}
+
+/// A set has no order; the file has.
+fn in_order<'a>(file: &Text, set: &'a PolicySet) -> Vec<(usize, &'a Policy)> {
+    let mut policies: Vec<_> = set
+        .policies()
+        .map(|policy| (policy.to_cedar().map_or(0, |text| offset_of(file, &text)), policy))
+        .collect();
+    policies.sort_unstable_by_key(|(offset, _)| *offset);
+    policies
+}
+
+fn offset_of(file: &Text, text: &str) -> usize {
+    file.text.find(text).unwrap_or(0)
+}
+
+fn add(
+    rules: &mut Rules,
+    file: &Text,
+    index: usize,
+    (offset, policy): (usize, &Policy),
+) -> Result<(), Problem> {
+    let place = file.place(offset);
+    let annotated = |key, what: &str, remedy: &str| {
+        policy.annotation(key).filter(|text| !text.trim().is_empty()).ok_or_else(|| {
+            Problem::new("policy-annotation", format!("{place}: this rule has no @{key}: {what}"), remedy)
+        })
+    };
+    let id = annotated("id", "a denial could not name it", "write @id(\"…\") above it")?;
+    let reason = annotated("reason", "a denial could not explain it", "write @reason(\"…\") above it")?;
+    ConfigName::parse(id).map_err(|_| {
+        let remedy = "use letters, digits, `.`, `_` and `-`, starting with a letter or digit";
+        Problem::new("policy-annotation", format!("{place}: the @id {id:?} is no plain word"), remedy)
+    })?;
+    if reason.chars().count() > LONGEST_REASON || reason.chars().any(char::is_control) {
+        return Err(Problem::new(
+            "policy-annotation",
+            format!(
+                "{place}: the @reason of {id:?} is no single line of at most {LONGEST_REASON} characters"
+            ),
+            "say it shorter; details belong in a comment",
+        ));
+    }
+    let rule = Rule { reason: reason.to_owned(), place: place.clone(), file: index };
+    if let Some(other) = rules.by_id.insert(id.to_owned(), rule) {
+        return Err(Problem::new(
+            "policy-duplicate",
+            format!("{place}: the id {id:?} is that of the rule at {} too", other.place),
+            "give each rule an id of its own",
+        ));
+    }
+    rules.set.add(policy.new_id(PolicyId::new(id))).map_err(|error| {
+        Problem::new("policy-duplicate", format!("{place}: {error}"), "give each rule an id of its own")
+    })
+}
+
+/// Refuses rules that could never apply, or that could fail where they are evaluated.
+pub(super) fn check(
+    rules: &Rules,
+    files: &[Text],
+    vocabulary: &Vocabulary,
+    ownership: &Ownership,
+) -> Result<(), Problems> {
+    let mut problems = Problems::default();
+    let validator = Validator::new(vocabulary.schema().clone());
+    let result = validator.validate_with_level(rules.set(), ValidationMode::Strict, DEPTH);
+    let mut wrong = BTreeSet::new();
+    for error in result.validation_errors() {
+        wrong.insert(error.policy_id());
+        let remedy = match error {
+            ValidationError::EntityDerefLevelViolation(_) => {
+                "compare entities by name; only the plugin that asks has attributes here"
+            }
+            _ => "schema.cedarschema says what there is",
+        };
+        problems.push(invalid(rules, files, error.policy_id(), DetailedError::from(error), remedy));
+    }
+    // What the validator calls a warning is a rule that never applies, or a name that only looks like another.
+    for warning in result.validation_warnings() {
+        let never = matches!(
+            warning,
+            ValidationWarning::ImpossiblePolicy(_) | ValidationWarning::InvalidActionApplication(_)
+        );
+        // A rule with an unknown name is impossible as well: one remark is enough.
+        if !wrong.insert(warning.policy_id()) && never {
+            continue;
+        }
+        let remedy = if never {
+            "correct what it is about, or remove it"
+        } else {
+            "write it in one script, without invisible characters"
+        };
+        problems.push(invalid(rules, files, warning.policy_id(), DetailedError::from(warning), remedy));
+    }
+    for (id, rule) in &rules.by_id {
+        let Some(policy) = rules.set.policy(&PolicyId::new(id)) else { continue };
+        let named: BTreeSet<_> = policy.entity_literals().into_iter().collect();
+        let file = files.get(rule.file);
+        for uid in named.iter().filter(|uid| !is_known(uid, ownership)) {
+            let place = file.and_then(|file| Some(file.place(file.text.find(&uid.to_string())?)));
+            problems.push(unknown(place.as_ref().unwrap_or(&rule.place), id, uid, ownership));
+        }
+    }
+    if rules.permits().next().is_none() {
+        problems.push(Problem::new(
+            "policy-empty",
+            "no policy permits anything, so every deploy would be denied",
+            "is this the right folder? The rules of the project are a start",
+        ));
+    }
+    problems.or(())
+}
+
+fn invalid(rules: &Rules, files: &[Text], id: &PolicyId, error: DetailedError, remedy: &str) -> Problem {
+    let file = rules.get(id.as_ref()).and_then(|rule| files.get(rule.file));
+    let offset = error.source_locations.first().map_or(0, |label| label.loc.start);
+    let place = file.map_or_else(String::new, |file| file.place(offset));
+    let about = format!("for policy `{id}`");
+    let what =
+        error.message.strip_prefix(&about).unwrap_or(&error.message).trim_start_matches([',', ':', ' ']);
+    let what = format!("{place}: in \"{id}\": {what}");
+    Problem::new("policy-invalid", what, error.help.unwrap_or_else(|| remedy.to_owned()))
+}
+
+fn is_known(uid: &EntityUid, ownership: &Ownership) -> bool {
+    let id = uid.id().unescaped();
+    match uid.type_name().to_string().as_str() {
+        // The schema knows all of these.
+        "Action" | "Weekday" => true,
+        "EnvKey" | "SecretKey" => ownership.has_group_of(id),
+        kind => ownership.ids(kind).contains(&id),
+    }
+}
+
+/// A rule about an entity that is not in the file would never apply, and nobody would notice.
+fn unknown(place: &str, id: &str, uid: &EntityUid, ownership: &Ownership) -> Problem {
+    let kind = uid.type_name().to_string();
+    let remedy = match nearest(uid.id().unescaped(), ownership.ids(&kind).into_iter()) {
+        Some(near) => format!("did you mean {kind}::{near:?}?"),
+        None if kind == "EnvKey" => format!("add the EnvPrefix that it begins with to {ENTITIES}"),
+        None if kind == "SecretKey" => format!("add the SecretSource that it names to {ENTITIES}"),
+        None => format!("add it to {ENTITIES}"),
+    };
+    let what = format!("{place}: {id:?} names {uid}, which is not in {ENTITIES}");
+    Problem::new("policy-unknown-entity", what, remedy)
+}

@@ -1,0 +1,107 @@
+//! The schema: what the host asks. The folder's schema must say what this host is built against, in whatever order and
+//! with whatever comments; a rule about anything else could never apply.
+
+use std::collections::BTreeMap;
+
+use cedar_policy::ffi::DetailedError;
+use cedar_policy::{EntityId, EntityTypeName, EntityUid, Schema, SchemaFragment};
+use serde_json::Value;
+
+use super::files::Text;
+use super::problem::{Problem, Problems};
+
+/// The schema of this host.
+pub(super) const SCHEMA: &str = include_str!("../../../policies/schema.cedarschema");
+
+/// The schema with its names at hand, so that a decision parses none.
+#[derive(Debug)]
+pub(super) struct Vocabulary {
+    schema: Schema,
+    types: BTreeMap<String, EntityTypeName>,
+}
+
+impl Vocabulary {
+    pub(super) fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// `Image::"main-server/project-manager"`.
+    ///
+    /// # Errors
+    /// A type that the schema does not have.
+    pub(super) fn uid(&self, kind: &str, id: &str) -> Result<EntityUid, String> {
+        let kind = self.types.get(kind).ok_or_else(|| format!("the schema has no type {kind}"))?;
+        Ok(EntityUid::from_type_name_and_id(kind.clone(), EntityId::new(id)))
+    }
+}
+
+/// Parses a schema and holds it against [`SCHEMA`].
+pub(super) fn parse(file: &Text) -> Result<Vocabulary, Problems> {
+    let (schema, json) = understand(file)?;
+    if file.text != SCHEMA {
+        let own = Text { name: "the host's own schema".to_owned(), text: SCHEMA.to_owned() };
+        if let Some(place) = difference(&understand(&own)?.1, &json) {
+            return Err(Problem::new(
+                "policy-schema",
+                format!("{}: not the schema of this version of the host; it differs at {place}", file.name),
+                "take the schema that comes with this version; it says what the host asks, rules belong in *.cedar",
+            )
+            .into());
+        }
+    }
+    let types = schema
+        .entity_types()
+        .cloned()
+        .chain(schema.actions().map(|action| action.type_name().clone()))
+        .map(|kind| (kind.to_string(), kind))
+        .collect();
+    Ok(Vocabulary { schema, types })
+}
+
+/// The schema, and its meaning as JSON.
+fn understand(file: &Text) -> Result<(Schema, Value), Problem> {
+    let problem = |error: &DetailedError| {
+        let offset = error.source_locations.first().map_or(0, |label| label.loc.start);
+        Problem::new(
+            "policy-schema",
+            format!("{}: {}", file.place(offset), error.message),
+            "take the schema that comes with this version of the host",
+        )
+    };
+    let (schema, mut warnings) =
+        Schema::from_cedarschema_str(&file.text).map_err(|error| problem(&DetailedError::from(&error)))?;
+    if let Some(warning) = warnings.next() {
+        return Err(problem(&DetailedError::from(&warning)));
+    }
+    let (fragment, _) = SchemaFragment::from_cedarschema_str(&file.text)
+        .map_err(|error| problem(&DetailedError::from(&error)))?;
+    let json = fragment.to_json_value().map_err(|error| problem(&DetailedError::from(&error)))?;
+    Ok((schema, json))
+}
+
+/// Where two schemas differ, as the path of their JSON form. Order of lists and annotations mean nothing there.
+fn difference(own: &Value, found: &Value) -> Option<String> {
+    match (own, found) {
+        (Value::Object(own), Value::Object(found)) => {
+            let keys = own.keys().chain(found.keys()).filter(|key| *key != "annotations");
+            keys.into_iter().find_map(|key| {
+                let (own, found) = (own.get(key), found.get(key));
+                difference(own.unwrap_or(&Value::Null), found.unwrap_or(&Value::Null)).map(|rest| {
+                    if key.is_empty() || rest.is_empty() {
+                        key.clone() + &rest
+                    } else {
+                        format!("{key}.{rest}")
+                    }
+                })
+            })
+        }
+        (Value::Array(own), Value::Array(found)) => (sorted(own) != sorted(found)).then(String::new),
+        _ => (own != found).then(String::new),
+    }
+}
+
+fn sorted(list: &[Value]) -> Vec<String> {
+    let mut list: Vec<_> = list.iter().map(Value::to_string).collect();
+    list.sort_unstable();
+    list
+}

@@ -1,0 +1,96 @@
+//! The module as its callers see it: a folder on disk, a fault or a decision.
+
+mod decide;
+mod identity;
+mod load;
+mod operations;
+mod ownership;
+mod rules;
+mod shipped;
+mod testing;
+
+use std::fs;
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use super::{Context, Policy, Principal, Request, Weekday};
+use crate::access::{Access, Action, Resource, ResourceType};
+use crate::fault::Fault;
+use crate::names::{Digest, Environment, ServiceName};
+
+/// The policies of the project.
+const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../policies");
+
+/// A copy of the project's policies that a test may break.
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        let folder = Self(TempDir::with_prefix("policies-").unwrap());
+        for entry in fs::read_dir(SHIPPED).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_file() {
+                folder.write(entry.file_name().to_str().unwrap(), &fs::read_to_string(entry.path()).unwrap());
+            }
+        }
+        folder
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.path().join(name), text).unwrap();
+    }
+
+    /// Replaces the one place in `name` that says `old`.
+    fn edit(&self, name: &str, old: &str, new: &str) {
+        let text = fs::read_to_string(self.path().join(name)).unwrap();
+        assert_eq!(text.matches(old).count(), 1, "{old:?} in {name}");
+        self.write(name, &text.replace(old, new));
+    }
+
+    fn with(rules: &str) -> Self {
+        let folder = Self::new();
+        folder.write("extra.cedar", rules);
+        folder
+    }
+
+    fn load(&self) -> Policy {
+        Policy::load(self.path()).unwrap_or_else(|fault| panic!("{fault}"))
+    }
+
+    fn fault(&self) -> Fault {
+        Policy::load(self.path()).expect_err("these policies are broken")
+    }
+
+    /// `code: message / help`, without the folder's own path.
+    fn complaint(&self) -> String {
+        let fault = self.fault();
+        format!("{}: {fault}", fault.code).replace(self.path().to_str().unwrap(), "<policies>")
+    }
+}
+
+fn service(name: &str) -> ServiceName {
+    ServiceName::parse(name).unwrap()
+}
+
+/// What `plugin` asks on a Monday morning in prod.
+fn request(plugin: &str, action: Action, kind: ResourceType, id: &str) -> Request {
+    Request {
+        principal: Principal { plugin: service(plugin), digest: Digest::of(b"component") },
+        access: Access { action, resource: Resource { kind, id: id.to_owned(), group: None } },
+        context: Context {
+            environment: Environment::parse("prod").unwrap(),
+            operator: "operator".to_owned(),
+            weekday: Weekday::Monday,
+            minute_of_day: 600,
+        },
+    }
+}
+
+/// The project manager's right to move its stable name.
+fn retag() -> Request {
+    request("project-manager", Action::TagImage, ResourceType::Image, "main-server/project-manager")
+}

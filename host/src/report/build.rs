@@ -1,0 +1,322 @@
+//! From the steps of a pass to the report. Nothing here knows a service: everything is read off the operations.
+
+use std::collections::BTreeMap;
+
+use super::{
+    BuildPart, Decision, DeploymentPart, ErrorPart, ExpectationPart, GuardPart, Mode, PluginPart, PolicyPart,
+    RegistryPart, Report, RollbackPart, RunPart, SCHEMA, SecretsPart, SourcePart, StepDecision, StepPart,
+    TargetPart, VerificationPart,
+};
+use crate::answer::{Answer, CallError, Literal};
+use crate::artifact::{Artifact, Pair};
+use crate::config::RegistryConfig;
+use crate::engine::{Descriptor, EnvironmentFacts};
+use crate::names::{Commit, Digest, Environment, LabelKey, ServiceName};
+use crate::operation::{Activate, Kind, Operation, Resolve};
+use crate::plan::already_so;
+use crate::step::Step;
+
+/// What is known of a run besides its steps.
+pub struct Facts<'a> {
+    /// How it was asked for.
+    pub mode: Mode,
+    /// Asked for.
+    pub service: &'a ServiceName,
+    /// Asked for.
+    pub environment: &'a Environment,
+    /// Asked for.
+    pub commit: &'a Commit,
+    /// What the plugin says of itself and of the environment; nothing where the pair is unsupported.
+    pub described: Option<(&'a Descriptor, &'a EnvironmentFacts)>,
+    /// Who knew how.
+    pub plugin: Option<PluginPart>,
+    /// What decided.
+    pub policy: &'a Digest,
+    /// Where it is written down.
+    pub run: Option<String>,
+    /// Where artifacts come from.
+    pub registry: &'a RegistryConfig,
+    /// The argument vector that a change runs, if it runs a program.
+    pub argv: &'a dyn Fn(&Operation) -> Option<Vec<String>>,
+}
+
+/// How a run ended.
+pub struct Result {
+    /// In a word.
+    pub decision: Decision,
+    /// Whether the same command may succeed later.
+    pub retryable: bool,
+    /// What to do next.
+    pub recommended_action: Option<String>,
+    /// What went wrong.
+    pub error: Option<ErrorPart>,
+}
+
+/// Puts the report together.
+#[must_use]
+pub fn build(facts: &Facts<'_>, steps: &[Step], result: Result) -> Report {
+    let operations = || steps.iter().map(|step| &step.operation);
+    let activation = operations().find_map(|operation| match operation {
+        Operation::Activate(call) => Some(call),
+        _ => None,
+    });
+    let target = activation.map(compose_target).or_else(|| kubernetes_target(steps, facts));
+    let mut affected = target.as_ref().map(touched).unwrap_or_default();
+    if let Some((_, environment)) = facts.described {
+        affected.extend(environment.affects.iter().cloned());
+    }
+    Report {
+        schema_version: SCHEMA,
+        ok: result.decision.exit_code() == 0,
+        mode: facts.mode,
+        decision: result.decision,
+        service: facts.service.clone(),
+        environment: facts.environment.clone(),
+        commit: facts.commit.clone(),
+        shape: facts.described.map(|(_, environment)| environment.shape.clone()),
+        retryable: result.retryable,
+        recommended_action: result.recommended_action,
+        registry: steps.iter().find_map(|step| match &step.operation {
+            Operation::Resolve(call) => Some(registry(facts.registry, call, resolved(step))),
+            _ => None,
+        }),
+        source: facts.described.map(|(descriptor, _)| SourcePart {
+            repository: descriptor.source.repository.clone(),
+            commit: facts.commit.clone(),
+            dockerfile: descriptor.source.dockerfile.clone(),
+            producer: descriptor.source.producer.clone(),
+        }),
+        build: BuildPart::default(),
+        target,
+        runtime_secrets: steps.iter().find_map(secrets),
+        verification: steps.iter().filter_map(verification).collect(),
+        requires_supervisor_approval: operations().any(|operation| {
+            matches!(operation, Operation::RequireApproval { role } if role.as_str() == "supervisor")
+        }),
+        self_bootstrap_guard: steps.iter().find_map(guard),
+        affected_runtime: affected,
+        excluded_targets: facts.described.map(|(_, environment)| environment.excludes.clone()).unwrap_or_default(),
+        rollback: rollback(facts, previous_commit(steps, facts.commit)),
+        steps: steps.iter().map(|step| step_part(step, facts.mode, (facts.argv)(&step.operation))).collect(),
+        plugin: facts.plugin.clone(),
+        policy: PolicyPart { digest: facts.policy.clone() },
+        run: facts.run.clone().map(|id| RunPart { id }),
+        error: result.error,
+    }
+}
+
+fn resolved(step: &Step) -> Option<&Artifact> {
+    match &step.outcome {
+        Ok(Answer::Artifact(artifact)) => Some(artifact),
+        _ => None,
+    }
+}
+
+fn registry(config: &RegistryConfig, call: &Resolve, artifact: Option<&Artifact>) -> RegistryPart {
+    let identity = artifact.and_then(|artifact| artifact.identity.as_ref());
+    RegistryPart {
+        probe_url: crate::backend::live::registry::probe_url(config, &call.repository, &call.commit),
+        repository: call.repository.to_string(),
+        tag: call.commit.to_string(),
+        digest: identity.map(|identity| identity.served().clone()),
+        // The field's value in a dry run is the specification's; in a live run the digest is that answer.
+        digest_source: "live-registry-manifest-head".to_owned(),
+        required_labels: labels(&call.required_labels),
+    }
+}
+
+fn labels(pairs: &[Pair<LabelKey>]) -> BTreeMap<String, String> {
+    pairs.iter().map(|pair| (pair.key.to_string(), pair.value.to_string())).collect()
+}
+
+fn compose_target(call: &Activate) -> TargetPart {
+    let images = call
+        .stable_names
+        .iter()
+        .flat_map(|name| [name.to_string(), format!("{name}:{}", call.artifact.commit)])
+        .collect();
+    TargetPart::Compose {
+        runtime: call.runtime.to_string(),
+        compose_service: call.service.to_string(),
+        container_name: call.container.to_string(),
+        images,
+        recreate_command: format!(
+            "docker compose up -d --no-build --no-deps --force-recreate {}",
+            call.service
+        ),
+    }
+}
+
+fn kubernetes_target(steps: &[Step], facts: &Facts<'_>) -> Option<TargetPart> {
+    steps.iter().find_map(|step| {
+        let Operation::PatchDeployments(call) = &step.operation else { return None };
+        let image = format!(
+            "{}/{}/{}:{}",
+            facts.registry.url.authority,
+            facts.registry.namespace,
+            call.artifact.service,
+            call.artifact.commit
+        );
+        let deployments = call.deployments.iter().map(|one| DeploymentPart {
+            namespace: one.namespace.to_string(),
+            name: one.name.to_string(),
+            container: one.container.to_string(),
+            image: image.clone(),
+        });
+        Some(TargetPart::Kubernetes { runtime: call.runtime.to_string(), deployments: deployments.collect() })
+    })
+}
+
+fn touched(target: &TargetPart) -> Vec<String> {
+    match target {
+        TargetPart::Compose { runtime, compose_service, container_name, .. } => {
+            vec![format!("{runtime}/{compose_service} (container {container_name})")]
+        }
+        TargetPart::Kubernetes { runtime, deployments } => {
+            deployments.iter().map(|one| format!("{runtime}/{}/{}", one.namespace, one.name)).collect()
+        }
+    }
+}
+
+fn secrets(step: &Step) -> Option<SecretsPart> {
+    let Operation::RequireSecrets { source, keys } = &step.operation else { return None };
+    let Ok(Answer::Gate(state)) = &step.outcome else { return None };
+    let missing: Vec<String> = keys
+        .iter()
+        .map(ToString::to_string)
+        .filter(|key| !state.secrets.iter().any(|one| one.key == *key && one.present))
+        .collect();
+    Some(SecretsPart {
+        secret_source: source.to_string(),
+        required_secrets_present: missing.is_empty(),
+        recommended_action: (!missing.is_empty()).then(|| state.reason.clone()),
+        missing_secret_keys: missing,
+        keys: state.secrets.clone(),
+    })
+}
+
+fn guard(step: &Step) -> Option<GuardPart> {
+    let Operation::RequireOutside { .. } = &step.operation else { return None };
+    let judged = match &step.outcome {
+        Ok(Answer::Gate(state)) => Some(state),
+        _ => None,
+    };
+    Some(GuardPart {
+        applies: true,
+        result: judged.map(|state| if state.met { "outside" } else { "unknown" }.to_owned()),
+        evidence: judged.map(|state| vec![state.reason.clone()]).unwrap_or_default(),
+    })
+}
+
+fn verification(step: &Step) -> Option<VerificationPart> {
+    match &step.operation {
+        Operation::Resolve(_) => {
+            let asked = resolved(step).is_some_and(|artifact| artifact.identity.is_some());
+            let mut expectations = expectations(&step.operation);
+            if asked {
+                // A label that differs is an error of `resolve`, so what was resolved carries them all.
+                expectations.iter_mut().for_each(|one| one.found.clone_from(&one.equals));
+            }
+            let satisfied = match &step.outcome {
+                Ok(_) => asked.then_some(true),
+                Err(CallError::Mismatch(_)) => Some(false),
+                Err(_) => None,
+            };
+            Some(VerificationPart {
+                what: "image labels in the registry".to_owned(),
+                target: step.operation.target(),
+                expectations,
+                satisfied,
+            })
+        }
+        Operation::ExpectContainer(call) => {
+            let digest = call.artifact.digest.as_ref();
+            let image = ExpectationPart {
+                pointer: "/image".to_owned(),
+                equals: digest.map(|digest| Literal::Text(digest.to_string())),
+                found: None,
+            };
+            let all = std::iter::once(image).chain(expectations(&step.operation)).collect();
+            Some(checked("container", step, all))
+        }
+        Operation::ExpectHealth(_) => Some(checked("health", step, expectations(&step.operation))),
+        _ => None,
+    }
+}
+
+fn expectations(operation: &Operation) -> Vec<ExpectationPart> {
+    let part = |(pointer, equals)| ExpectationPart { pointer, equals: Some(equals), found: None };
+    operation.expected().into_iter().map(part).collect()
+}
+
+fn checked(what: &str, step: &Step, mut expectations: Vec<ExpectationPart>) -> VerificationPart {
+    let mut satisfied = None;
+    match &step.outcome {
+        Ok(Answer::Checks(checks)) => {
+            for check in checks {
+                if let Some(one) = expectations.iter_mut().find(|one| one.pointer == check.pointer.as_str()) {
+                    one.found.clone_from(&check.found);
+                }
+            }
+            satisfied = Some(step.is_satisfied());
+        }
+        Ok(_) => {}
+        Err(_) => satisfied = Some(false),
+    }
+    VerificationPart { what: what.to_owned(), target: step.operation.target(), expectations, satisfied }
+}
+
+/// The commit that ran before, read off what the activation found stamped.
+#[must_use]
+pub fn previous_commit(steps: &[Step], requested: &Commit) -> Option<String> {
+    steps.iter().find_map(|step| {
+        let Operation::Activate(call) = &step.operation else { return None };
+        let key = format!("{}COMMIT", crate::operation::stamp_prefix(&call.artifact.service));
+        let found = step.before.as_ref()?.get("stamp")?.get(&key)?.as_str()?;
+        Commit::parse(found).ok().filter(|commit| commit != requested).map(|commit| commit.to_string())
+    })
+}
+
+fn rollback(facts: &Facts<'_>, previous: Option<String>) -> RollbackPart {
+    let commit = previous.as_deref().unwrap_or("<previous-full-sha>");
+    RollbackPart {
+        command: format!(
+            "host deploy {} --env {} --commit {commit} --run-now",
+            facts.service, facts.environment
+        ),
+        previous_commit: previous,
+    }
+}
+
+/// One operation as the report tells it.
+#[must_use]
+pub fn step_part(step: &Step, mode: Mode, argv: Option<Vec<String>>) -> StepPart {
+    let (outcome, message) = outcome(step, mode);
+    StepPart {
+        seq: step.seq,
+        operation: step.operation.name().to_owned(),
+        kind: step.kind,
+        target: step.operation.target(),
+        decision: StepDecision { allowed: step.verdict.allowed, policies: step.verdict.policies.clone() },
+        outcome,
+        message,
+        argv,
+        duration_ms: step.duration_ms,
+    }
+}
+
+fn outcome(step: &Step, mode: Mode) -> (String, Option<String>) {
+    let unchanged = already_so(step.before.as_ref(), step.desired.as_ref());
+    match &step.outcome {
+        Err(error) => (error.code().to_owned(), Some(error.to_string())),
+        Ok(Answer::NotAsked) => ("not-asked".to_owned(), None),
+        Ok(Answer::Artifact(artifact)) if artifact.identity.is_none() => ("not-asked".to_owned(), None),
+        Ok(Answer::Gate(state)) => {
+            (if state.met { "met" } else { "pending" }.to_owned(), Some(state.reason.clone()))
+        }
+        Ok(Answer::Checks(_)) if !step.is_satisfied() => ("unsatisfied".to_owned(), None),
+        Ok(Answer::Done) if unchanged => ("already-so".to_owned(), None),
+        Ok(Answer::Done) if mode != Mode::Live && step.kind == Kind::Change => ("planned".to_owned(), None),
+        Ok(_) => ("ok".to_owned(), None),
+    }
+}

@@ -1,0 +1,398 @@
+//! The report: one serialisable value; the text form is a rendering of it. Field names and exit codes are the contract
+//! with everything that reads them.
+
+mod build;
+mod text;
+
+use serde::{Deserialize, Serialize};
+
+pub use build::{Facts, Result as RunResult, build, previous_commit, step_part};
+pub use text::{Style, duration, render, step_line};
+
+use crate::answer::{Literal, SecretPresence};
+use crate::names::{Commit, Digest, Environment, ServiceName};
+use crate::operation::Kind;
+
+/// Version of the report's fields.
+pub const SCHEMA: u32 = 1;
+
+/// How a run was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Offline; nothing is reached.
+    DryRun,
+    /// Real reads; nothing is changed.
+    Plan,
+    /// The real thing.
+    Live,
+}
+
+impl Mode {
+    /// As in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DryRun => "dry-run",
+            Self::Plan => "plan",
+            Self::Live => "live",
+        }
+    }
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decision {
+    /// A dry run went through.
+    Planned,
+    /// The requested commit runs, and everything proves it.
+    Deployed,
+    /// It did not work.
+    Failed,
+    /// It did not work, and everything is as before.
+    RolledBack,
+    /// A guard, a hold or a missing approval.
+    Blocked,
+    /// Policy.
+    Denied,
+    /// Nobody knows how to deploy this there.
+    Unsupported,
+    /// A channel to a far side is missing; nothing was changed.
+    InfraBlocked,
+    /// The world changed between plan and change.
+    Stale,
+    /// The plugin did something that was not planned; it was refused.
+    Diverged,
+    /// The requested commit runs, but not whole.
+    Degraded,
+    /// Ctrl-C.
+    Interrupted,
+}
+
+impl Decision {
+    /// The process's exit code (design: table of decisions).
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Planned | Self::Deployed => 0,
+            Self::Failed | Self::RolledBack => 1,
+            Self::Blocked | Self::Denied | Self::Unsupported => 3,
+            Self::InfraBlocked => 4,
+            Self::Stale | Self::Diverged => 5,
+            Self::Degraded => 6,
+            Self::Interrupted => 130,
+        }
+    }
+
+    /// As in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Deployed => "deployed",
+            Self::Failed => "failed",
+            Self::RolledBack => "rolled-back",
+            Self::Blocked => "blocked",
+            Self::Denied => "denied",
+            Self::Unsupported => "unsupported",
+            Self::InfraBlocked => "infra-blocked",
+            Self::Stale => "stale",
+            Self::Diverged => "diverged",
+            Self::Degraded => "degraded",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// Everything that is told of one deploy of one service.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// [`SCHEMA`].
+    pub schema_version: u32,
+    /// Exit code 0.
+    pub ok: bool,
+    /// How it was asked for.
+    pub mode: Mode,
+    /// How it ended.
+    pub decision: Decision,
+    /// Asked for.
+    pub service: ServiceName,
+    /// Asked for.
+    pub environment: Environment,
+    /// Asked for.
+    pub commit: Commit,
+    /// `main-server-compose`, `d601-compose`, `d601-k3s`; nothing where the pair is unsupported.
+    pub shape: Option<String>,
+    /// Whether the same command may succeed later without anybody changing anything.
+    pub retryable: bool,
+    /// What to do next.
+    pub recommended_action: Option<String>,
+    /// The artifact.
+    pub registry: Option<RegistryPart>,
+    /// Where the artifact comes from.
+    pub source: Option<SourcePart>,
+    /// Nothing is ever built.
+    pub build: BuildPart,
+    /// What is changed.
+    pub target: Option<TargetPart>,
+    /// Presence and length, where the service needs secrets.
+    pub runtime_secrets: Option<SecretsPart>,
+    /// Everything that is held against the request.
+    pub verification: Vec<VerificationPart>,
+    /// Whether a supervisor must approve first.
+    pub requires_supervisor_approval: bool,
+    /// Where the service must not be deployed from inside itself.
+    pub self_bootstrap_guard: Option<GuardPart>,
+    /// What the deploy touches.
+    pub affected_runtime: Vec<String>,
+    /// What it never touches.
+    pub excluded_targets: Vec<String>,
+    /// How to go back.
+    pub rollback: RollbackPart,
+    /// Every operation, in order.
+    pub steps: Vec<StepPart>,
+    /// Who knew how.
+    pub plugin: Option<PluginPart>,
+    /// What decided.
+    pub policy: PolicyPart,
+    /// Where it is written down.
+    pub run: Option<RunPart>,
+    /// What went wrong.
+    pub error: Option<ErrorPart>,
+}
+
+/// The artifact in the registry.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RegistryPart {
+    /// The URL whose HEAD answers whether it is there.
+    pub probe_url: String,
+    /// `unidesk/project-manager`.
+    pub repository: String,
+    /// The commit.
+    pub tag: String,
+    /// What the registry serves under the tag; nothing where it was not asked.
+    pub digest: Option<Digest>,
+    /// Where the digest comes from.
+    pub digest_source: String,
+    /// Must stand on the image.
+    pub required_labels: std::collections::BTreeMap<String, String>,
+}
+
+/// Where the artifact comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SourcePart {
+    /// As people name it.
+    pub repository: String,
+    /// The commit.
+    pub commit: Commit,
+    /// In the repository; nothing where the specification is silent.
+    pub dockerfile: Option<String>,
+    /// The CI command that publishes it.
+    pub producer: String,
+}
+
+/// The proof that nothing is built; true of every argument vector that this program can run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(clippy::struct_excessive_bools, reason = "the field names and types are the specification's")]
+pub struct BuildPart {
+    /// `pull-only/no-build`.
+    pub boundary: String,
+    /// Never.
+    pub will_compile: bool,
+    /// Never.
+    pub will_run_cargo_build: bool,
+    /// Never.
+    pub will_run_docker_build: bool,
+    /// Never.
+    pub will_run_docker_compose_build: bool,
+}
+
+impl Default for BuildPart {
+    fn default() -> Self {
+        Self {
+            boundary: "pull-only/no-build".to_owned(),
+            will_compile: false,
+            will_run_cargo_build: false,
+            will_run_docker_build: false,
+            will_run_docker_compose_build: false,
+        }
+    }
+}
+
+/// What is changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum TargetPart {
+    /// A service of a Compose project.
+    #[serde(rename_all = "camelCase")]
+    Compose {
+        /// Logical name.
+        runtime: String,
+        /// The one service that is recreated.
+        compose_service: String,
+        /// The container it runs as.
+        container_name: String,
+        /// Names that will point to the artifact.
+        images: Vec<String>,
+        /// In the specification's words; the step has the whole argument vector.
+        recreate_command: String,
+    },
+    /// Deployments.
+    Kubernetes {
+        /// Logical name.
+        runtime: String,
+        /// All of them, or none.
+        deployments: Vec<DeploymentPart>,
+    },
+}
+
+/// A Deployment that is patched.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeploymentPart {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// The container in its pod template.
+    pub container: String,
+    /// What that container will run.
+    pub image: String,
+}
+
+/// Presence and length of secrets; never a value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretsPart {
+    /// The configured source.
+    pub secret_source: String,
+    /// All are there.
+    pub required_secrets_present: bool,
+    /// These are not.
+    pub missing_secret_keys: Vec<String>,
+    /// Each.
+    pub keys: Vec<SecretPresence>,
+    /// What to do about the missing ones.
+    pub recommended_action: Option<String>,
+}
+
+/// One thing that is held against the request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VerificationPart {
+    /// `image labels`, `container`, `health`.
+    pub what: String,
+    /// Where.
+    pub target: String,
+    /// What must stand there.
+    pub expectations: Vec<ExpectationPart>,
+    /// Nothing where it was not asked.
+    pub satisfied: Option<bool>,
+}
+
+/// One expectation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExpectationPart {
+    /// Where.
+    pub pointer: String,
+    /// What; nothing where only the artifact's digest can tell and it is not known yet.
+    pub equals: Option<Literal>,
+    /// Nothing where it was not asked, or nothing is there.
+    pub found: Option<Literal>,
+}
+
+/// Whether the requester runs inside what would be deployed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GuardPart {
+    /// The service asks for it.
+    pub applies: bool,
+    /// `inside`, `outside`, `unknown`; nothing where it was not judged.
+    pub result: Option<String>,
+    /// What it was judged by.
+    pub evidence: Vec<String>,
+}
+
+/// How to go back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RollbackPart {
+    /// The same command with the previous commit.
+    pub command: String,
+    /// Nothing where it is not known.
+    pub previous_commit: Option<String>,
+}
+
+/// One operation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepPart {
+    /// From 1.
+    pub seq: u32,
+    /// Interface and function of the contract.
+    pub operation: String,
+    /// What it is.
+    pub kind: Kind,
+    /// To what.
+    pub target: String,
+    /// What policy said.
+    pub decision: StepDecision,
+    /// `ok`, `planned`, `already-so`, `not-asked`, `met`, `pending`, `unsatisfied`, or an error's code.
+    pub outcome: String,
+    /// What went wrong, or what is pending.
+    pub message: Option<String>,
+    /// The argument vector of the program that the step runs, if it runs one.
+    pub argv: Option<Vec<String>>,
+    /// Wall time, in milliseconds.
+    pub duration_ms: u64,
+}
+
+/// What policy said to one operation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepDecision {
+    /// Everything it touches is permitted.
+    pub allowed: bool,
+    /// The policies that decided.
+    pub policies: Vec<String>,
+}
+
+/// Who knew how.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PluginPart {
+    /// Its name.
+    pub name: String,
+    /// Its own version.
+    pub version: String,
+    /// SHA-256 of the component.
+    pub digest: Digest,
+    /// The interfaces it imports.
+    pub imports: Vec<String>,
+}
+
+/// What decided.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PolicyPart {
+    /// SHA-256 over policies, schema and entities.
+    pub digest: Digest,
+}
+
+/// Where it is written down.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunPart {
+    /// For `host runs show`.
+    pub id: String,
+}
+
+/// What went wrong.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ErrorPart {
+    /// Stable, for scripts.
+    pub code: String,
+    /// What and where.
+    pub message: String,
+    /// The operation that failed; nothing where none did.
+    pub step: Option<String>,
+    /// Whether the same command may succeed later.
+    pub retryable: bool,
+}

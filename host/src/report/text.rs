@@ -1,0 +1,262 @@
+//! The report as an operator reads it: fine at 80 columns and without colour. The decision is a word, never only a
+//! colour.
+
+use std::fmt::{self, Write};
+
+use super::{Decision, Mode, Report, StepPart, TargetPart, VerificationPart};
+use crate::answer::Literal;
+use crate::names::Commit;
+
+/// Columns of the narrowest terminal that an operator uses.
+const WIDTH: usize = 80;
+
+/// How to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    /// With colour.
+    pub colour: bool,
+    /// With the list of steps; not where they were already shown as they happened.
+    pub steps: bool,
+}
+
+impl Style {
+    fn paint(self, code: &str, text: &str) -> String {
+        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    fn bold(self, text: &str) -> String {
+        self.paint("1", text)
+    }
+
+    fn dim(self, text: &str) -> String {
+        self.paint("2", text)
+    }
+
+    fn decision(self, decision: Decision) -> String {
+        let code = match decision.exit_code() {
+            0 => "1;32",
+            6 => "1;33",
+            _ => "1;31",
+        };
+        self.paint(code, decision.as_str())
+    }
+}
+
+/// The whole report as text, ending with a line break.
+#[must_use]
+pub fn render(report: &Report, style: Style) -> String {
+    let mut text = String::new();
+    // Writing into a String cannot fail.
+    let _ = write_report(&mut text, report, style);
+    text
+}
+
+fn write_report(out: &mut String, report: &Report, style: Style) -> fmt::Result {
+    let shape = report.shape.as_deref().unwrap_or("no shape");
+    writeln!(out, "{} → {}  {}", style.bold(report.service.as_str()), report.environment, style.dim(shape))?;
+    field(out, "commit", report.commit.as_str())?;
+    if let Some(registry) = &report.registry {
+        field(out, "artifact", &format!("{}:{}", registry.repository, short(&registry.tag)))?;
+        match &registry.digest {
+            Some(digest) => field(out, "digest", digest.as_str())?,
+            None => field(out, "probe", &registry.probe_url)?,
+        }
+    }
+    write_target(out, report)?;
+    if let Some(run) = &report.run {
+        field(out, "run", &run.id)?;
+    }
+    let total: u64 = report.steps.iter().map(|step| step.duration_ms).sum();
+    let word = style.decision(report.decision);
+    match report.mode {
+        Mode::Live => field(out, "decision", &format!("{word} after {}", duration(total)))?,
+        Mode::Plan => field(out, "decision", &format!("{word} (plan: looked, changed nothing)"))?,
+        Mode::DryRun => field(out, "decision", &format!("{word} (dry run: asked nobody, changed nothing)"))?,
+    }
+    if style.steps && !report.steps.is_empty() {
+        writeln!(out)?;
+        for step in &report.steps {
+            writeln!(out, "{}", step_line(step, style))?;
+        }
+    }
+    if !report.verification.is_empty() {
+        writeln!(out, "\n{}", style.bold("verification"))?;
+        for one in &report.verification {
+            write_verification(out, one, style)?;
+        }
+    }
+    write_guards(out, report, style)?;
+    if let Some(error) = &report.error {
+        let place = error.step.as_deref().map(|step| format!(" at {step}")).unwrap_or_default();
+        writeln!(out, "\n{}{place}", style.paint("1;31", &format!("error {}", error.code)))?;
+        for line in error.message.lines() {
+            wrapped(out, line, 2)?;
+        }
+    }
+    writeln!(out)?;
+    if let Some(action) = &report.recommended_action {
+        wrapped(out, &format!("next: {action}"), 0)?;
+    } else if report.decision == Decision::Planned {
+        let command = format!(
+            "host deploy {} --env {} --commit {} --run-now",
+            report.service, report.environment, report.commit
+        );
+        writeln!(out, "next:\n  {command}")?;
+    }
+    if report.rollback.previous_commit.is_some() {
+        writeln!(out, "back:\n  {}", report.rollback.command)?;
+    }
+    Ok(())
+}
+
+fn write_target(out: &mut String, report: &Report) -> fmt::Result {
+    match &report.target {
+        Some(TargetPart::Compose { runtime, compose_service, container_name, images, recreate_command }) => {
+            field(
+                out,
+                "target",
+                &format!("{runtime}: service {compose_service}, container {container_name}"),
+            )?;
+            let images: Vec<String> = images
+                .iter()
+                .map(|image| image.replace(report.commit.as_str(), short(report.commit.as_str())))
+                .collect();
+            field(out, "images", &images.join(", "))?;
+            if report.mode != Mode::Live {
+                field(out, "recreate", recreate_command)?;
+            }
+        }
+        Some(TargetPart::Kubernetes { runtime, deployments }) => {
+            for one in deployments {
+                field(
+                    out,
+                    "target",
+                    &format!("{runtime}: {}/{} container {}", one.namespace, one.name, one.container),
+                )?;
+            }
+        }
+        None => {}
+    }
+    for other in &report.excluded_targets {
+        field(out, "never", other)?;
+    }
+    Ok(())
+}
+
+/// One step in one line of at most 80 columns; the terminal shows the same line as it happens.
+#[must_use]
+pub fn step_line(step: &StepPart, style: Style) -> String {
+    let mark = match step.outcome.as_str() {
+        "ok" | "already-so" | "met" => style.paint("32", "✓"),
+        "planned" | "not-asked" => style.dim("·"),
+        "pending" => style.paint("33", "!"),
+        _ => style.paint("1;31", "✗"),
+    };
+    let time = if step.outcome == "planned" || step.outcome == "not-asked" {
+        String::new()
+    } else {
+        duration(step.duration_ms)
+    };
+    let kind = format!("{:?}", step.kind).to_lowercase();
+    format!("  {mark} {:>2}  {:<22} {kind:<7} {:<12} {time:>9}", step.seq, step.operation, step.outcome)
+        .trim_end()
+        .to_owned()
+}
+
+fn write_verification(out: &mut String, one: &VerificationPart, style: Style) -> fmt::Result {
+    let word = match one.satisfied {
+        Some(true) => style.paint("32", "✓ as requested"),
+        Some(false) => style.paint("1;31", "✗ not as requested"),
+        None => style.dim("· will be checked"),
+    };
+    writeln!(out, "  {:<30} {word}", one.what)?;
+    for expectation in &one.expectations {
+        let equals = expectation.equals.as_ref().map_or_else(|| "the artifact's digest".to_owned(), readable);
+        if one.satisfied == Some(false) && expectation.found != expectation.equals {
+            let found = expectation.found.as_ref().map_or_else(|| "nothing".to_owned(), readable);
+            writeln!(out, "      {}", expectation.pointer)?;
+            writeln!(out, "        expected {}", bounded(&equals))?;
+            writeln!(out, "        found    {}", bounded(&found))?;
+        } else if one.satisfied != Some(true) {
+            let line = format!("      {} = {}", expectation.pointer, bounded(&equals));
+            if line.chars().count() <= WIDTH {
+                writeln!(out, "{line}")?;
+            } else {
+                writeln!(out, "      {} =\n          {}", expectation.pointer, bounded(&equals))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A value as a person compares it: of a commit or digest the beginning; JSON has the whole.
+fn readable(value: &Literal) -> String {
+    match value {
+        Literal::Text(text) if Commit::parse(text).is_ok() => format!("{}…", short(text)),
+        other => other.to_string(),
+    }
+}
+
+fn write_guards(out: &mut String, report: &Report, style: Style) -> fmt::Result {
+    if let Some(secrets) = &report.runtime_secrets {
+        writeln!(out, "\n{} from {}", style.bold("secrets"), secrets.secret_source)?;
+        for key in &secrets.keys {
+            let state =
+                if key.present { format!("present, {} bytes", key.length) } else { "missing".to_owned() };
+            writeln!(out, "  {:<48} {state}", key.key)?;
+        }
+    }
+    let pending: Vec<_> = report.steps.iter().filter(|step| step.outcome == "pending").collect();
+    if !pending.is_empty() {
+        writeln!(out, "\n{}", style.bold("pending before a live deploy"))?;
+        for step in pending {
+            wrapped(out, &format!("{}: {}", step.operation, step.message.as_deref().unwrap_or("")), 2)?;
+        }
+    }
+    Ok(())
+}
+
+fn field(out: &mut String, name: &str, value: &str) -> fmt::Result {
+    filled(out, &format!("  {name:<9} "), "            ", value)
+}
+
+/// The lines of a message, each wrapped and indented.
+fn wrapped(out: &mut String, text: &str, indent: usize) -> fmt::Result {
+    let lead = " ".repeat(indent + text.len() - text.trim_start().len());
+    filled(out, &lead, &format!("{lead}  "), text)
+}
+
+/// Words in lines of at most [`WIDTH`] columns; a word that is longer, such as an address, stays whole.
+fn filled(out: &mut String, first: &str, next: &str, text: &str) -> fmt::Result {
+    let mut line = first.to_owned();
+    let mut empty = true;
+    for word in text.split_whitespace() {
+        if !empty && line.chars().count() + 1 + word.chars().count() > WIDTH {
+            writeln!(out, "{line}")?;
+            next.clone_into(&mut line);
+        } else if !empty {
+            line.push(' ');
+        }
+        line.push_str(word);
+        empty = false;
+    }
+    writeln!(out, "{}", line.trim_end())
+}
+
+fn bounded(text: &str) -> String {
+    const LONGEST: usize = 70;
+    if text.chars().count() <= LONGEST {
+        return text.to_owned();
+    }
+    text.chars().take(LONGEST - 1).chain(['…']).collect()
+}
+
+fn short(commit: &str) -> &str {
+    commit.get(..12).unwrap_or(commit)
+}
+
+/// Milliseconds as a person reads them.
+#[must_use]
+pub fn duration(ms: u64) -> String {
+    if ms < 1000 { format!("{ms} ms") } else { format!("{}.{} s", ms / 1000, ms % 1000 / 100) }
+}

@@ -1,0 +1,68 @@
+//! One operation that passed the gate, with everything that is known of it afterwards. A pass is a list of these; two
+//! passes are compared by them, and the report is made of them.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::answer::{Answer, CallError};
+use crate::operation::{Kind, Operation};
+use crate::policy::Decision;
+
+/// One operation of one pass.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Step {
+    /// From 1, in the order of the pass.
+    pub seq: u32,
+    /// What was asked.
+    pub operation: Operation,
+    /// At this place of the pass.
+    pub kind: Kind,
+    /// What policy said to everything that it touches.
+    pub verdict: Decision,
+    /// What came of it.
+    pub outcome: Result<Answer, CallError>,
+    /// For a change: what was there before it.
+    pub before: Option<Value>,
+    /// For a change: what is wanted.
+    pub desired: Option<Value>,
+    /// Wall time, in milliseconds.
+    pub duration_ms: u64,
+}
+
+impl Step {
+    /// Whether this step changed the world, or would have.
+    #[must_use]
+    pub fn is_done_change(&self) -> bool {
+        self.kind == Kind::Change && self.outcome.is_ok()
+    }
+
+    /// What a verification expected and what it found, for everything that differs; nothing where all is well.
+    #[must_use]
+    pub fn unsatisfied(&self) -> Option<String> {
+        let Ok(Answer::Checks(checks)) = &self.outcome else { return None };
+        let expected = self.operation.expected();
+        let wrong: Vec<String> = checks
+            .iter()
+            .filter(|check| !check.satisfied)
+            .map(|check| {
+                let found = check.found.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string);
+                let wanted = expected.iter().find(|(pointer, _)| *pointer == check.pointer.as_str());
+                let wanted = wanted.map_or_else(|| "the artifact".to_owned(), |(_, value)| value.to_string());
+                format!("{}: expected {wanted}, found {found}", check.pointer)
+            })
+            .collect();
+        (!wrong.is_empty()).then(|| {
+            format!("{} of {}:\n{}", self.operation.name(), self.operation.target(), wrong.join("\n"))
+        })
+    }
+
+    /// Whether it is a verification that found what was expected.
+    #[must_use]
+    pub fn is_satisfied(&self) -> bool {
+        match &self.outcome {
+            Ok(Answer::Checks(checks)) => checks.iter().all(|check| check.satisfied),
+            _ => false,
+        }
+    }
+}

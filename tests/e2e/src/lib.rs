@@ -1,0 +1,228 @@
+//! A stage for the tests: a Compose project on a real engine beside a real registry, and the program as an operator runs
+//! it. A test that cannot set its stage fails: whether the machine can run it at all was decided before.
+
+#![allow(
+    clippy::missing_panics_doc,
+    clippy::expect_used,
+    reason = "a stage that cannot be set is a failed test"
+)]
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+pub use lab::image::{SampleImage, commit};
+pub use lab::project::{CONTAINER, SERVICE, Settings};
+pub use lab::snapshot::{Running, Snapshot};
+pub use sample_service::Behaviour;
+
+use lab::{Bench, Project};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// One test's project, removed with everything it deployed when the test ends.
+pub struct Stage {
+    bench: Bench,
+    project: Project,
+    folder: TempDir,
+}
+
+/// What the program answered.
+#[derive(Debug)]
+pub struct Run {
+    /// The exit code.
+    pub code: i32,
+    /// The answer.
+    pub stdout: String,
+    /// Everything else.
+    pub stderr: String,
+}
+
+/// Seconds a health verification may take on this stage: a bad one should not hold the tests up.
+const HEALTH_SECONDS: u32 = 5;
+
+impl Default for Stage {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Stage {
+    /// The release's plugins and policies.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with(Settings::default())
+    }
+
+    /// Other plugins or policies, or more configuration.
+    #[must_use]
+    pub fn with(mut settings: Settings) -> Self {
+        let bench = Bench::from_environment().expect("the lab");
+        let folder = TempDir::with_prefix("host-e2e-").expect("a folder");
+        let limits = format!("\n[limits]\nhealth-seconds = {HEALTH_SECONDS}\n");
+        if !settings.tables.contains("[limits]") {
+            settings.tables.push_str(&limits);
+        }
+        let project = bench.project(folder.path(), "host-e2e", &settings).expect("a project");
+        let stage = Self { bench, project, folder };
+        stage.clear();
+        stage
+    }
+
+    /// Puts an image into the registry, as CI would.
+    pub fn publish(&self, image: &SampleImage) {
+        image.push(self.bench.registry()).expect("an image in the registry");
+    }
+
+    /// A truthful, healthy image of the commit that `name` stands for.
+    #[must_use]
+    pub fn published(&self, name: &str) -> String {
+        let commit = commit(name);
+        self.publish(&SampleImage::new(SERVICE, &commit));
+        commit
+    }
+
+    /// The project on disk.
+    #[must_use]
+    pub fn project(&self) -> &Project {
+        &self.project
+    }
+
+    /// The folder that everything of this stage is in.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// What a deploy could change, as it is now.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot::of(&self.project).expect("a snapshot")
+    }
+
+    /// The commit that runs, if label, environment and health agree on one.
+    #[must_use]
+    pub fn running(&self) -> Option<String> {
+        let running = Running::of(&self.project).ok()?;
+        running.is(&running.label).then_some(running.label)
+    }
+
+    /// The program with this stage's configuration.
+    #[must_use]
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.project.host().expect("the program");
+        command.args(arguments).env("NO_COLOR", "1");
+        command
+    }
+
+    /// Runs the program.
+    #[must_use]
+    pub fn host(&self, arguments: &[&str]) -> Run {
+        Run::of(&mut self.command(arguments))
+    }
+
+    /// `host deploy project-manager --env prod --commit COMMIT FLAGS --output json`.
+    #[must_use]
+    pub fn deploy(&self, commit: &str, flags: &[&str]) -> Run {
+        self.deploy_as(SERVICE, "prod", commit, flags)
+    }
+
+    /// The same for another service or environment.
+    #[must_use]
+    pub fn deploy_as(&self, service: &str, environment: &str, commit: &str, flags: &[&str]) -> Run {
+        let mut arguments =
+            vec!["deploy", service, "--env", environment, "--commit", commit, "--output", "json"];
+        arguments.extend(flags);
+        self.host(&arguments)
+    }
+
+    /// What differs between runs and machines, made the same, so that an answer can be a snapshot.
+    #[must_use]
+    pub fn stable(&self, text: &str) -> String {
+        text.replace(&self.folder.path().display().to_string(), "[stage]")
+            .replace(self.bench.registry().address(), "[registry]")
+            .replace(&self.bench.docker().endpoint().unwrap_or_default(), "[docker]")
+    }
+
+    fn clear(&self) {
+        self.project.remove().expect("a project that can be removed");
+        let docker = self.bench.docker();
+        for repository in
+            [SERVICE.to_owned(), format!("*/{SERVICE}"), format!("*/*/{SERVICE}"), "*/mischief".to_owned()]
+        {
+            for name in docker.image_names(&repository).expect("image names").keys() {
+                docker.run(&["image", "rm", "--force", name]).expect("an image that can be removed");
+            }
+        }
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.clear();
+        }
+    }
+}
+
+impl Run {
+    /// Runs a command to its end.
+    #[must_use]
+    pub fn of(command: &mut Command) -> Self {
+        command.output().expect("a program that runs").into()
+    }
+
+    /// The answer as JSON.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("no JSON ({error}): {self:?}"))
+    }
+
+    /// A text of the JSON answer; empty if there is none.
+    #[must_use]
+    pub fn text(&self, pointer: &str) -> String {
+        self.json().pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+    }
+
+    /// Exit code and decision, which always go together.
+    #[must_use]
+    pub fn outcome(&self) -> (i32, String) {
+        (self.code, self.text("/decision"))
+    }
+
+    /// Exit code, standard output and standard error in one text.
+    #[must_use]
+    pub fn transcript(&self) -> String {
+        let mut text = format!("exit {}\n", self.code);
+        for (name, content) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
+            if !content.is_empty() {
+                let _ = write!(text, "--- {name}\n{content}");
+            }
+        }
+        text
+    }
+}
+
+impl From<Output> for Run {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// The release's policies in a folder of the test's own, where `change` may rewrite any file.
+pub fn policies(folder: &Path, change: impl Fn(&str, String) -> String) -> PathBuf {
+    let copy = folder.join("policies");
+    std::fs::create_dir_all(&copy).expect("a folder");
+    for entry in std::fs::read_dir(lab::paths::policies()).expect("the release's policies").flatten() {
+        if entry.path().is_file() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let content = std::fs::read_to_string(entry.path()).expect("a policy file");
+            std::fs::write(copy.join(&name), change(&name, content)).expect("a policy file");
+        }
+    }
+    copy
+}

@@ -1,0 +1,206 @@
+//! A plugin that misbehaves: the environment that it is deployed to names how. Each way has a test in `tests/e2e`, which
+//! holds this list against its own.
+
+use plugin_sdk::contract::deploy::consumer::compose::{self, Activation};
+use plugin_sdk::contract::deploy::consumer::health::{self, Target};
+use plugin_sdk::contract::deploy::consumer::kubernetes::{self, Deployment};
+use plugin_sdk::contract::deploy::consumer::registry::Artifact;
+use plugin_sdk::contract::deploy::consumer::types::{Expectation, Literal, Pair};
+use plugin_sdk::contract::deploy::consumer::{guard, image, log, registry};
+use plugin_sdk::shape::{ComposeService, UNIDESK_URL, unidesk_user_service};
+use plugin_sdk::{Environment, Failure, Plugin, Request, Source};
+
+struct Mischief;
+
+/// What it does where it behaves: the same service that project-manager's plugin deploys.
+const SERVICE: ComposeService = ComposeService {
+    runtime: "main-server",
+    service: "project-manager",
+    container: "project-manager-backend",
+    stable_names: &["project-manager"],
+    source_url: UNIDESK_URL,
+    health_port: 8080,
+    health_path: "/health",
+    health_flags: &["/ok"],
+    healthy_within_seconds: 20,
+};
+
+type Way = fn(&Request) -> Result<(), Failure>;
+
+const WAYS: &[(&str, Way)] = &[
+    ("another-commit", another_commit),
+    ("approval", approval),
+    ("diverge", diverge),
+    ("endless-calls", endless_calls),
+    ("endless-loop", endless_loop),
+    ("endless-recursion", endless_recursion),
+    ("forged-stamp", forged_stamp),
+    ("hold", hold),
+    ("huge-call", huge_call),
+    ("kubernetes", patches_kubernetes),
+    ("log-flood", log_flood),
+    ("memory", memory),
+    ("nothing", |_| Ok(())),
+    ("other-container", other_container),
+    ("outside", outside),
+    ("secrets", secrets),
+    ("trap", trap),
+    ("unverified", |request| activated(request).map(|_| ())),
+];
+
+impl Plugin for Mischief {
+    const SERVICE: &'static str = "mischief";
+
+    fn source() -> Source {
+        unidesk_user_service("tests/guests/mischief")
+    }
+
+    fn environments() -> Vec<Environment> {
+        WAYS.iter().map(|(name, _)| SERVICE.main_server(name)).collect()
+    }
+
+    fn deploy(request: &Request) -> Result<(), Failure> {
+        let way = WAYS.iter().find(|(name, _)| *name == request.environment);
+        way.map_or_else(|| Err(Failure::failed("no such way", "")), |(_, way)| way(request))
+    }
+}
+
+plugin_sdk::register!(Mischief);
+
+fn resolved(request: &Request) -> Result<Artifact, Failure> {
+    Ok(registry::resolve(&request.service, &request.commit, &[])?)
+}
+
+fn activation(container: &str) -> Activation {
+    Activation {
+        on: SERVICE.runtime.to_owned(),
+        service: SERVICE.service.to_owned(),
+        container: container.to_owned(),
+        stable_names: vec![SERVICE.stable_names[0].to_owned()],
+        stamp: Vec::new(),
+    }
+}
+
+/// Everything but the verification.
+fn activated(request: &Request) -> Result<Artifact, Failure> {
+    let artifact = resolved(request)?;
+    image::deliver(&artifact, SERVICE.runtime)?;
+    compose::activate(&artifact, &activation(SERVICE.container))?;
+    Ok(artifact)
+}
+
+fn another_commit(request: &Request) -> Result<(), Failure> {
+    let other: String = request.commit.chars().rev().collect();
+    registry::resolve(&request.service, &other, &[])?;
+    Ok(())
+}
+
+fn approval(request: &Request) -> Result<(), Failure> {
+    guard::require_approval("supervisor")?;
+    SERVICE.deploy(request)
+}
+
+fn outside(request: &Request) -> Result<(), Failure> {
+    guard::require_outside(&["project-manager-backend".to_owned()])?;
+    SERVICE.deploy(request)
+}
+
+fn secrets(request: &Request) -> Result<(), Failure> {
+    guard::require_secrets("mischief", &["TOKEN".to_owned()])?;
+    SERVICE.deploy(request)
+}
+
+fn hold(request: &Request) -> Result<(), Failure> {
+    guard::hold("the registered Dockerfile and the service contract disagree")?;
+    SERVICE.deploy(request)
+}
+
+/// Behaves while it is only watched: a verification without an answer is the watched pass.
+fn diverge(request: &Request) -> Result<(), Failure> {
+    let artifact = activated(request)?;
+    let expectation = Expectation { pointer: "/ok".to_owned(), equals: Literal::Flag(true) };
+    let target = Target::Container(health::Contained {
+        on: SERVICE.runtime.to_owned(),
+        container: SERVICE.container.to_owned(),
+        port: SERVICE.health_port,
+        path: SERVICE.health_path.to_owned(),
+        with_stamp: false,
+    });
+    if health::expect(&target, &[expectation], 10)?.is_some() {
+        compose::activate(&artifact, &activation("another-container"))?;
+    }
+    Ok(())
+}
+
+fn other_container(request: &Request) -> Result<(), Failure> {
+    let artifact = resolved(request)?;
+    image::deliver(&artifact, SERVICE.runtime)?;
+    compose::activate(&artifact, &activation("database"))?;
+    Ok(())
+}
+
+fn forged_stamp(request: &Request) -> Result<(), Failure> {
+    let artifact = resolved(request)?;
+    let stamp = vec![Pair { key: "COMMIT".to_owned(), value: "x\nCOMPOSE_FILE=other.yml".to_owned() }];
+    compose::activate(&artifact, &Activation { stamp, ..activation(SERVICE.container) })?;
+    Ok(())
+}
+
+fn patches_kubernetes(request: &Request) -> Result<(), Failure> {
+    let artifact = resolved(request)?;
+    let deployment = Deployment {
+        namespace: "unidesk".to_owned(),
+        name: "mischief".to_owned(),
+        container: "mischief".to_owned(),
+    };
+    kubernetes::patch(&artifact, "d601-k3s", std::slice::from_ref(&deployment), &[])?;
+    kubernetes::await_rollout("d601-k3s", &deployment, 10)?;
+    Ok(())
+}
+
+fn trap(_: &Request) -> Result<(), Failure> {
+    let empty: &[u8] = std::hint::black_box(&[]);
+    log::info(&empty[1].to_string());
+    Ok(())
+}
+
+fn endless_loop(_: &Request) -> Result<(), Failure> {
+    let mut count = 0_u64;
+    loop {
+        count = std::hint::black_box(count.wrapping_add(1));
+    }
+}
+
+fn endless_recursion(_: &Request) -> Result<(), Failure> {
+    #[expect(unconditional_recursion, reason = "that is what it is for")]
+    fn deeper(depth: u64) -> u64 {
+        std::hint::black_box(deeper(std::hint::black_box(depth) + 1)) + 1
+    }
+    log::info(&deeper(0).to_string());
+    Ok(())
+}
+
+fn memory(_: &Request) -> Result<(), Failure> {
+    let mut hoard: Vec<Vec<u8>> = Vec::new();
+    loop {
+        hoard.push(std::hint::black_box(vec![1; 1 << 20]));
+    }
+}
+
+fn endless_calls(request: &Request) -> Result<(), Failure> {
+    loop {
+        resolved(request)?;
+    }
+}
+
+fn log_flood(_: &Request) -> Result<(), Failure> {
+    for _ in 0..10_000 {
+        log::info("\x1b[2J\x1b]0;owned\x07 line after line");
+    }
+    Err(Failure::failed("said a lot", ""))
+}
+
+fn huge_call(_: &Request) -> Result<(), Failure> {
+    log::info(&"x".repeat(1 << 20));
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! `demo --clean`: removes what the demo wrote down, and nothing else.
+
+use std::{fs, path::Path, process::ExitCode};
+
+use lab::{Docker, Error, Result, engine, lock::Lock, paths, project, registry};
+
+use super::made::{Made, OnEngine};
+use crate::screen::Screen;
+
+/// Removes everything that the demo made; it may be repeated.
+pub fn clean(screen: &Screen) -> ExitCode {
+    match remove(screen) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => screen.failed(&error),
+    }
+}
+
+fn remove(screen: &Screen) -> Result<()> {
+    let _lock = Lock::take(&|text| screen.say(text))?;
+    let made = Made::load(&paths::target()?.join("demo"))?;
+    if !made.exists() {
+        screen.say("there is nothing of a demo here");
+        return Ok(());
+    }
+    let step = screen.title("Cleaning up after the demo");
+    remove_from_engine(screen, &made)?;
+    if let Some(folder) = &made.registry {
+        registry::stop(folder)?;
+        screen.say("the registry");
+    }
+    if let Some(place) = &made.engine {
+        engine::remove(place)?;
+        screen.say("the engine with all its data");
+    }
+    remove_link(screen, &made)?;
+    fs::remove_dir_all(&made.folder).map_err(Error::io(format!("remove {}", made.folder.display())))?;
+    screen.say(&format!("the folder {}", made.folder.display()));
+    step.done("removed");
+    for thing in &made.stays {
+        screen.say(&format!("stays: {thing}"));
+    }
+    Ok(())
+}
+
+/// Containers, networks and images, unless they vanish with an engine that has ended already.
+fn remove_from_engine(screen: &Screen, made: &Made) -> Result<()> {
+    let Some(OnEngine { name, docker }) = &made.project else {
+        return Ok(());
+    };
+    let docker = Docker::at(docker.clone());
+    if !docker.answers() {
+        let ours = made.engine.is_some();
+        return if ours {
+            Ok(())
+        } else {
+            Err(engine::missing("the engine that the demo used does not answer"))
+        };
+    }
+    project::remove(&docker, name)?;
+    screen.say(&format!("containers and networks of the Compose project {name}"));
+
+    let present = docker.run(&["image", "ls", "--all", "--quiet", "--no-trunc"])?;
+    let ours = made.images.iter().filter(|id| present.lines().any(|line| line == *id));
+    for id in ours {
+        docker.run(&["image", "rm", "--force", id])?;
+        screen.say(&format!("image {id}"));
+    }
+    Ok(())
+}
+
+/// The link to Compose, if it is still the demo's, and the folders made for it, if nobody has put anything in them.
+fn remove_link(screen: &Screen, made: &Made) -> Result<()> {
+    let Some(link) = &made.compose_link else {
+        return Ok(());
+    };
+    let cache = paths::cache()?;
+    if fs::read_link(link).is_ok_and(|target| target.starts_with(cache)) {
+        fs::remove_file(link).map_err(Error::io(format!("remove {}", link.display())))?;
+        screen.say(&format!("the link {}", link.display()));
+    }
+    for folder in made.link_folders.iter().rev() {
+        if is_empty(folder) {
+            fs::remove_dir(folder).map_err(Error::io(format!("remove {}", folder.display())))?;
+            screen.say(&format!("the folder {}", folder.display()));
+        }
+    }
+    Ok(())
+}
+
+fn is_empty(folder: &Path) -> bool {
+    fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
+}

@@ -1,0 +1,150 @@
+//! The engine, Compose, the registry and the sample service of the demo.
+
+use std::{
+    env,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+};
+
+use lab::{
+    Bench, Docker, Error, Registry, Result, compose,
+    engine::{self, Engine, Place},
+    paths, registry, sample,
+};
+
+use super::made::Made;
+use crate::screen::Screen;
+
+/// Where a plain `docker` looks for the engine.
+const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
+
+/// The port that the specification has for the registry; another one is taken if it is in use.
+const PORT: u16 = 5000;
+
+/// Everything that is running.
+pub struct Components {
+    /// The engine and the registry.
+    pub bench: Bench,
+    engine: Option<Engine>,
+}
+
+impl Components {
+    /// Finds or starts them.
+    pub fn prepare(screen: &Screen, made: &mut Made) -> Result<Self> {
+        let step = screen.title("Docker Engine");
+        let engine = find_or_start_engine(screen, made)?;
+        let docker = engine.as_ref().map_or_else(Docker::of_the_user, |engine| engine.docker().clone());
+        let endpoint = docker.endpoint()?;
+        if !endpoint.starts_with("unix://") {
+            return Err(engine::missing(&format!(
+                "the engine is at {endpoint}, and the demo needs one on this machine"
+            )));
+        }
+        let version = docker.run(&["version", "--format", "{{.Server.Version}}"])?;
+        step.done(&format!("version {version} at {endpoint}"));
+
+        let step = screen.title("Docker Compose");
+        if let Some(folder) = compose::ensure(&docker, &|text| screen.say(text))? {
+            made.add(|made| {
+                made.stays.insert(format!("Compose in {}", folder.display()));
+            })?;
+            link(screen, made, &folder)?;
+        }
+        step.done(&format!("version {}", docker.run(&["compose", "version", "--short"])?));
+
+        let step = screen.title("Registry");
+        let registry = find_or_start_registry(screen, made)?;
+        step.done(&registry.url());
+
+        let step = screen.title("Sample service");
+        sample::build(&|text| screen.say(text))?;
+        step.done(&format!("a static program of {} kB", sample::bytes()?.len() / 1000));
+        Ok(Self { bench: Bench::new(docker, registry), engine })
+    }
+
+    /// Lets engine and registry live on for playing.
+    pub fn leave_running(self) {
+        self.bench.leave_running();
+        if let Some(engine) = self.engine {
+            engine.leave_running();
+        }
+    }
+}
+
+/// The engine that answers, or one that is started; only the latter is given back.
+fn find_or_start_engine(screen: &Screen, made: &mut Made) -> Result<Option<Engine>> {
+    if Docker::of_the_user().answers() {
+        let ours = made.engine.as_ref().is_some_and(engine::is_running);
+        screen.say(if ours {
+            "the one that an earlier demo started"
+        } else {
+            "using the one that is running"
+        });
+        return Ok(None);
+    }
+    if let Some(host) = env::var_os("DOCKER_HOST") {
+        return Err(engine::missing(&format!("no engine answers at DOCKER_HOST={}", host.display())));
+    }
+    screen.say("no engine answers");
+    let had = paths::program(&["dockerd"]).is_some();
+    engine::install(&|text| screen.say(text))?;
+    if !had {
+        made.add(|made| {
+            made.stays.insert("the package docker.io and what it depends on".to_owned());
+        })?;
+    }
+    // Where a service manager runs, the package has started the engine by itself.
+    if Docker::of_the_user().answers() {
+        return Ok(None);
+    }
+    if !lab::debian::is_root() {
+        return Err(engine::missing("none is running, and starting one needs root"));
+    }
+    let place = Place {
+        socket: DEFAULT_SOCKET.into(),
+        data: made.folder.join("engine"),
+        runtime: "/run/host-demo".into(),
+        log: made.folder.join("dockerd.log"),
+    };
+    screen.say(&format!("starting dockerd, with its data in {}", place.data.display()));
+    made.add(|made| made.engine = Some(place.clone()))?;
+    Engine::start(place).map(Some)
+}
+
+/// Makes `docker compose` work for the user too.
+fn link(screen: &Screen, made: &mut Made, folder: &Path) -> Result<()> {
+    let config = match env::var_os("DOCKER_CONFIG") {
+        Some(config) => PathBuf::from(config),
+        None => paths::home()?.join(".docker"),
+    };
+    let plugins = config.join("cli-plugins");
+    let link = plugins.join("docker-compose");
+    let target = folder.join("cli-plugins/docker-compose");
+    screen.say(&format!("linking {} to {}", link.display(), target.display()));
+    for folder in [&config, &plugins] {
+        if !folder.exists() {
+            made.add(|made| made.link_folders.push(folder.clone()))?;
+            paths::make_folder(folder)?;
+        }
+    }
+    made.add(|made| made.compose_link = Some(link.clone()))?;
+    symlink(&target, &link).map_err(Error::io(format!("link {}", link.display())))
+}
+
+/// The registry of an earlier demo, or a new one.
+fn find_or_start_registry(screen: &Screen, made: &mut Made) -> Result<Registry> {
+    let folder = made.folder.join("registry");
+    if let Some(registry) = registry::left_running(&folder) {
+        screen.say("the one that an earlier demo started");
+        return Ok(registry);
+    }
+    let program = registry::program(&|text| screen.say(text))?;
+    if program.starts_with(paths::cache()?) {
+        made.add(|made| {
+            made.stays.insert(format!("the registry's program {}", program.display()));
+        })?;
+    }
+    made.add(|made| made.registry = Some(folder.clone()))?;
+    let port = registry::is_free(PORT).then_some(PORT);
+    Registry::start(&program, &folder, port)
+}

@@ -1,0 +1,168 @@
+//! `lab run`: test programs beside an engine and a registry.
+//!
+//! As root on Linux the lab gets namespaces of its own, with an engine of its own in them. It then cannot collide
+//! with an engine of the user, and nothing of it can outlive it: the kernel ends all processes and undoes all mounts
+//! and networks together with the first process. Elsewhere the engine that the user has is used, if nothing on it is
+//! in the way.
+
+use std::{
+    env, fs,
+    os::unix::process::CommandExt as _,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+};
+
+use lab::{
+    Bench, Docker, Error, Registry, Result, bench, compose, debian,
+    engine::{self, Engine, Place},
+    lock::Lock,
+    paths, process, registry, sample,
+};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::screen::Screen;
+
+/// "Service unavailable" in `sysexits.h`: the tests did not run.
+const UNAVAILABLE: u8 = 69;
+
+/// Namespaces for mounts, networks and processes; the first process takes all others with it.
+const UNSHARE: [&str; 6] = ["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"];
+
+/// Runs each program; fails if one of them does.
+pub async fn run(screen: &Screen, inside: bool, programs: &[PathBuf], arguments: &[String]) -> ExitCode {
+    match in_lab(screen, inside, programs, arguments).await {
+        Ok(code) => code,
+        Err(error) => {
+            screen.failed(&error);
+            UNAVAILABLE.into()
+        }
+    }
+}
+
+async fn in_lab(
+    screen: &Screen,
+    inside: bool,
+    programs: &[PathBuf],
+    arguments: &[String],
+) -> Result<ExitCode> {
+    let say = |text: &str| screen.say(text);
+    if inside {
+        let mut stop = Stop::listen()?;
+        let _lock = Lock::take(&say)?;
+        let engine = start_engine()?;
+        return on(engine.docker().clone(), programs, arguments, &mut stop, &say).await;
+    }
+
+    // Everything that needs the network comes first: there is none inside.
+    sample::build(&say)?;
+    registry::program(&say)?;
+    if env::var_os(bench::DOCKER_HOST).is_none() && can_isolate(&say) {
+        engine::install(&say)?;
+        compose::ensure(&Docker::of_the_user(), &say)?;
+        return isolate(programs, arguments);
+    }
+    let docker = env::var(bench::DOCKER_HOST).map_or_else(|_| Docker::of_the_user(), Docker::at);
+    if !docker.answers() {
+        return Err(engine::missing("no engine answers, and starting one needs root on Linux"));
+    }
+    let mut stop = Stop::listen()?;
+    let _lock = Lock::take(&say)?;
+    on(docker, programs, arguments, &mut stop, &say).await
+}
+
+/// Whether this process may make namespaces, and has what is needed in them.
+fn can_isolate(say: lab::Say) -> bool {
+    let has_ip = || paths::program(&["ip"]).is_some() || debian::install(&["iproute2"], say).is_ok();
+    debian::is_root() && process::run(Command::new("unshare").args(UNSHARE).arg("true")).is_ok() && has_ip()
+}
+
+/// Becomes `lab run --inside` in new namespaces; comes back only if that fails.
+fn isolate(programs: &[PathBuf], arguments: &[String]) -> Result<ExitCode> {
+    let this = env::current_exe().map_err(Error::io("find the running program"))?;
+    let mut unshare = Command::new("unshare");
+    unshare.args(UNSHARE).arg(this).args(["run", "--inside"]).args(programs).arg("--").args(arguments);
+    let shown = process::show(&unshare);
+    Err(Error::io(format!("run `{shown}`"))(unshare.exec()))
+}
+
+/// An engine in the namespaces of this process.
+fn start_engine() -> Result<Engine> {
+    process::run(Command::new("ip").args(["link", "set", "lo", "up"]))?;
+    // Sockets of the machine's own engine disappear from view, those of the lab disappear with it.
+    process::run(Command::new("mount").args(["-t", "tmpfs", "-o", "mode=755", "host-lab", "/run"]))?;
+    let folder = paths::target()?.join("lab");
+    paths::make_folder(&folder)?;
+    let place = Place {
+        data: folder.join("engine"),
+        log: folder.join("dockerd.log"),
+        ..Place::below(Path::new("/run/host-lab"))
+    };
+    engine::remove(&place)?;
+    Engine::start(place)
+}
+
+/// Starts a registry beside the engine and runs the programs.
+async fn on(
+    docker: Docker,
+    programs: &[PathBuf],
+    arguments: &[String],
+    stop: &mut Stop,
+    say: lab::Say<'_>,
+) -> Result<ExitCode> {
+    let config = compose::ensure(&docker, say)?;
+    let docker = docker.with_config(config);
+    let folder = paths::target()?.join("lab/registry");
+    remove_folder(&folder)?;
+    let registry = Registry::start(&registry::program(say)?, &folder, None)?;
+    let bench = Bench::new(docker, registry);
+    bench.must_be_unused()?;
+    let environment = bench.environment()?;
+
+    let mut code = ExitCode::SUCCESS;
+    for program in programs {
+        let mut command = tokio::process::Command::new(program);
+        command.args(arguments).envs(environment.iter().map(|(key, value)| (key, value))).kill_on_drop(true);
+        let status = tokio::select! {
+            status = command.status() => status.map_err(Error::io(format!("run {}", program.display())))?,
+            () = stop.asked() => {
+                code = ExitCode::from(130);
+                break;
+            }
+        };
+        if !status.success() {
+            code = ExitCode::FAILURE;
+        }
+    }
+    drop(bench);
+    remove_folder(&folder)?;
+    Ok(code)
+}
+
+/// Ctrl-C, or a polite request to end. Listened to from the beginning: the first process of a namespace is not ended
+/// by signals that it has no handler for.
+struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Stop {
+    fn listen() -> Result<Self> {
+        let listen = |kind| signal(kind).map_err(Error::io("listen for signals"));
+        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
+    }
+
+    /// Waits for it.
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+fn remove_folder(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).map_err(Error::io(format!("remove {}", folder.display())))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,147 @@
+//! Images of the sample service, as a CI would publish them, made without any image build.
+//!
+//! A [`SampleImage`] starts out truthful; the builder methods make it lie.
+
+mod layer;
+mod manifest;
+mod push;
+
+use std::collections::BTreeMap;
+
+use sample_service::Behaviour;
+
+use self::{layer::Layer, manifest::Manifest};
+use crate::{Result, sample};
+
+/// The namespace of all images in the registry.
+pub const NAMESPACE: &str = "unidesk";
+
+/// The label that names the commit.
+pub const REVISION: &str = "org.opencontainers.image.revision";
+
+/// The label that names the repository.
+pub const SOURCE: &str = "org.opencontainers.image.source";
+
+/// The label that names the service.
+pub const TITLE: &str = "org.opencontainers.image.title";
+
+/// The repository that the sample images claim to come from.
+pub const SOURCE_REPOSITORY: &str = "https://github.com/pikasTech/unidesk";
+
+/// A commit for a text: always the same one, and nobody's.
+#[must_use]
+pub fn commit(text: &str) -> String {
+    manifest::digest(text.as_bytes()).chars().skip("sha256:".len()).take(40).collect()
+}
+
+/// An image of the sample service; the same input gives the same bytes.
+#[derive(Clone, Debug)]
+pub struct SampleImage {
+    service: String,
+    tag: String,
+    architecture: String,
+    labels: BTreeMap<String, String>,
+    env: BTreeMap<String, String>,
+    padding: usize,
+    others: Option<Vec<SampleImage>>,
+}
+
+/// What was pushed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PushedImage {
+    /// `host:port/unidesk/<service>:<tag>`.
+    pub reference: String,
+    /// What the tag points at: the index, if there is one, else the manifest.
+    pub digest: String,
+    /// The manifest for this machine.
+    pub manifest_digest: String,
+    /// Its configuration: the image id in an engine with the classic store.
+    pub config_digest: String,
+    /// Bytes of all layers as they are sent.
+    pub size: u64,
+}
+
+impl SampleImage {
+    /// The truthful, well-behaved image of a commit.
+    #[must_use]
+    pub fn new(service: &str, commit: &str) -> Self {
+        let owned = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+        };
+        Self {
+            service: service.to_owned(),
+            tag: commit.to_owned(),
+            architecture: manifest::ARCHITECTURE.to_owned(),
+            labels: owned(&[(REVISION, commit), (SOURCE, SOURCE_REPOSITORY), (TITLE, service)]),
+            env: owned(&[("PORT", "8080"), ("SAMPLE_COMMIT", commit), ("SAMPLE_SERVICE", service)]),
+            padding: 0,
+            others: None,
+        }
+    }
+
+    /// Makes `/health` behave in this way.
+    #[must_use]
+    pub fn behaviour(self, behaviour: Behaviour) -> Self {
+        self.env("SAMPLE_BEHAVIOUR", behaviour.name())
+    }
+
+    /// Sets a label.
+    #[must_use]
+    pub fn label(mut self, key: &str, value: &str) -> Self {
+        self.labels.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Leaves a label out.
+    #[must_use]
+    pub fn without_label(mut self, key: &str) -> Self {
+        self.labels.remove(key);
+        self
+    }
+
+    /// Sets an environment variable of the image.
+    #[must_use]
+    pub fn env(mut self, key: &str, value: &str) -> Self {
+        self.env.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Publishes it under another tag than its commit.
+    #[must_use]
+    pub fn tagged(mut self, tag: &str) -> Self {
+        tag.clone_into(&mut self.tag);
+        self
+    }
+
+    /// Adds a layer of this many bytes that cannot be compressed, so that there is something to wait for.
+    #[must_use]
+    pub fn padding(mut self, bytes: usize) -> Self {
+        self.padding = bytes;
+        self
+    }
+
+    /// Wraps it in an index, beside an attestation as build tools add it.
+    #[must_use]
+    pub fn in_index(mut self) -> Self {
+        self.others.get_or_insert_default();
+        self
+    }
+
+    /// Adds an image for another architecture to the index; it may tell other things than this one.
+    #[must_use]
+    pub fn with_platform(mut self, architecture: &str, mut other: Self) -> Self {
+        architecture.clone_into(&mut other.architecture);
+        self.others.get_or_insert_default().push(other);
+        self
+    }
+
+    /// The layers and the manifest of this one image.
+    fn manifest(&self) -> Result<(Vec<Layer>, Manifest)> {
+        let mut layers = vec![Layer::program("sample-service", &sample::bytes()?)?];
+        if self.padding > 0 {
+            layers.push(Layer::padding(self.padding)?);
+        }
+        let manifest = Manifest::of(&layers, &self.architecture, &self.env, &self.labels);
+        Ok((layers, manifest))
+    }
+}

@@ -1,0 +1,129 @@
+//! Configurations, manifests and indexes.
+
+use std::{collections::BTreeMap, env::consts::ARCH, fmt::Write as _};
+
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::layer::Layer;
+
+/// This machine's architecture in the words of image manifests.
+pub(super) const ARCHITECTURE: &str = match ARCH.as_bytes() {
+    b"x86_64" => "amd64",
+    b"aarch64" => "arm64",
+    _ => ARCH,
+};
+
+const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+const STATEMENT: &str = "application/vnd.in-toto+json";
+
+/// A JSON document as it is stored in the registry.
+pub(super) struct Document {
+    pub media_type: &'static str,
+    pub digest: String,
+    pub data: Vec<u8>,
+}
+
+impl Document {
+    fn new(media_type: &'static str, value: &Value) -> Self {
+        let data = value.to_string().into_bytes();
+        Self { media_type, digest: digest(&data), data }
+    }
+
+    fn descriptor(&self) -> Value {
+        descriptor(self.media_type, &self.digest, self.data.len())
+    }
+}
+
+/// A manifest with the configuration that it names.
+pub(super) struct Manifest {
+    pub document: Document,
+    pub config: Document,
+    architecture: String,
+}
+
+impl Manifest {
+    /// The manifest of an image with these layers.
+    pub fn of(
+        layers: &[Layer],
+        architecture: &str,
+        env: &BTreeMap<String, String>,
+        labels: &BTreeMap<String, String>,
+    ) -> Self {
+        let env: Vec<String> = env.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let diff_ids: Vec<&str> = layers.iter().map(|layer| layer.diff_id.as_str()).collect();
+        let config = json!({
+            "architecture": architecture,
+            "os": "linux",
+            "created": "2026-01-01T00:00:00Z",
+            "config": {
+                "Entrypoint": ["/sample-service"],
+                "Env": env,
+                "Labels": labels,
+                // The service runs as PID 1 and has no handlers: SIGTERM would be ignored.
+                "StopSignal": "SIGKILL",
+            },
+            "rootfs": { "type": "layers", "diff_ids": diff_ids },
+        });
+        let layers = layers.iter().map(|layer| descriptor(LAYER, &layer.digest, layer.data.len()));
+        Self::with(Document::new(CONFIG, &config), layers.collect(), architecture)
+    }
+
+    /// What build tools add to an index to say how an image was made: a manifest that is no image.
+    pub fn attestation(statement: &Layer) -> Self {
+        let config = json!({
+            "architecture": "unknown",
+            "os": "unknown",
+            "config": {},
+            "rootfs": { "type": "layers", "diff_ids": [statement.diff_id] },
+        });
+        let layers = vec![descriptor(STATEMENT, &statement.digest, statement.data.len())];
+        Self::with(Document::new(CONFIG, &config), layers, "unknown")
+    }
+
+    fn with(config: Document, layers: Vec<Value>, architecture: &str) -> Self {
+        let manifest = json!({
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "config": config.descriptor(),
+            "layers": layers,
+        });
+        let document = Document::new(MANIFEST, &manifest);
+        Self { document, config, architecture: architecture.to_owned() }
+    }
+}
+
+/// An index of images, and of the attestation of the first of them.
+pub(super) fn index(images: &[Manifest], attestation: &Manifest) -> Document {
+    let mut entries: Vec<Value> = images.iter().map(|image| entry(image, "linux")).collect();
+    let mut last = entry(attestation, "unknown");
+    last["annotations"] = json!({
+        "vnd.docker.reference.type": "attestation-manifest",
+        "vnd.docker.reference.digest": images.first().map(|image| &image.document.digest),
+    });
+    entries.push(last);
+    Document::new(INDEX, &json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": entries }))
+}
+
+fn entry(manifest: &Manifest, os: &str) -> Value {
+    let mut entry = manifest.document.descriptor();
+    entry["platform"] = json!({ "architecture": manifest.architecture, "os": os });
+    entry
+}
+
+fn descriptor(media_type: &str, digest: &str, size: usize) -> Value {
+    json!({ "mediaType": media_type, "digest": digest, "size": size })
+}
+
+/// The digest of some bytes, with its algorithm.
+pub(super) fn digest(data: &[u8]) -> String {
+    let mut text = "sha256:".to_owned();
+    for byte in Sha256::digest(data) {
+        // Writing into a string cannot fail.
+        write!(text, "{byte:02x}").unwrap_or_default();
+    }
+    text
+}

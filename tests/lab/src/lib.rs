@@ -1,0 +1,40 @@
+//! The lab: real components for end-to-end tests and for the demo.
+//!
+//! It finds or starts a Docker Engine, Compose v2 and a registry, makes sample images without any image build, and
+//! writes a Compose project that `host` can deploy to. On a machine that already has Docker it uses what is there;
+//! it never touches anything that it did not make itself.
+//!
+//! - [`engine`], [`compose`], [`registry`]: the components.
+//! - [`image`], [`project`]: what is pushed and what is deployed to.
+//! - [`snapshot`]: what a refused deploy must leave as it was.
+//! - [`components`]: plugin crates made into WebAssembly components.
+//! - [`bench`]: all of it as a test sees it.
+
+pub mod bench;
+pub mod components;
+pub mod compose;
+pub mod debian;
+pub mod docker;
+pub mod engine;
+pub mod error;
+pub mod http;
+pub mod image;
+pub mod lock;
+pub mod paths;
+pub mod process;
+pub mod project;
+pub mod registry;
+pub mod sample;
+pub mod snapshot;
+
+pub use bench::Bench;
+pub use docker::Docker;
+pub use error::{Error, Result};
+pub use image::{PushedImage, SampleImage};
+pub use project::Project;
+pub use registry::Registry;
+pub use sample::Behaviour;
+pub use snapshot::Snapshot;
+
+/// Told in one sentence what is about to happen, before it happens.
+pub type Say<'a> = &'a dyn Fn(&str);

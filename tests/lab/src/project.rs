@@ -1,0 +1,217 @@
+//! A Compose project with a `project-manager` in it, and the `host.toml` to deploy to it.
+
+use std::{
+    fmt::Display,
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::{Bench, Docker, Error, PushedImage, Result, image::NAMESPACE, paths};
+
+/// The service that is deployed.
+pub const SERVICE: &str = "project-manager";
+
+/// The name that its container has, whatever the project: there can be one of it on an engine.
+pub const CONTAINER: &str = "project-manager-backend";
+
+/// The service beside it that no deploy may touch.
+pub const NEIGHBOUR: &str = "neighbour";
+
+/// The image of the neighbour, which exists in the engine only.
+pub const NEIGHBOUR_IMAGE: &str = "host-lab-neighbour";
+
+/// What differs between projects.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Where the components are; `target/plugins` if not set.
+    pub plugins: Option<PathBuf>,
+    /// Where the policies are; those of the release if not set.
+    pub policies: Option<PathBuf>,
+    /// More lines for the beginning of `host.toml`, before the first table.
+    pub head: String,
+    /// More tables for the end of `host.toml`.
+    pub tables: String,
+}
+
+/// A project on disk, and the engine that it is for.
+#[derive(Clone, Debug)]
+pub struct Project {
+    directory: PathBuf,
+    name: String,
+    docker: Docker,
+}
+
+impl Project {
+    /// Writes a project into a folder. What it has written there before is replaced, but for the env file.
+    pub fn write(directory: &Path, name: &str, bench: &Bench, settings: &Settings) -> Result<Self> {
+        let docker = bench.docker().clone();
+        let project = Self { directory: directory.to_owned(), name: name.to_owned(), docker };
+        paths::make_folder(&directory.join(".state"))?;
+        paths::write(&directory.join("docker-compose.yml"), compose_file())?;
+        paths::write(&directory.join("config.json"), CONFIG)?;
+        if !project.env_file().exists() {
+            project.write_env_file(ENV_FILE)?;
+        }
+        paths::write(&project.host_toml(), host_toml(&project, bench, settings)?)?;
+        Ok(project)
+    }
+
+    /// The project that was written into this folder before.
+    #[must_use]
+    pub fn at(directory: &Path, name: &str, docker: &Docker) -> Self {
+        Self { directory: directory.to_owned(), name: name.to_owned(), docker: docker.clone() }
+    }
+
+    /// The folder that it is in.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Its name for Compose.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The engine that it is for.
+    #[must_use]
+    pub fn docker(&self) -> &Docker {
+        &self.docker
+    }
+
+    /// The configuration for `host`.
+    #[must_use]
+    pub fn host_toml(&self) -> PathBuf {
+        self.directory.join("host.toml")
+    }
+
+    /// The env file that deploys are stamped into.
+    #[must_use]
+    pub fn env_file(&self) -> PathBuf {
+        self.directory.join(".state/compose.env")
+    }
+
+    /// Replaces the env file, readable by its owner only.
+    pub fn write_env_file(&self, content: impl AsRef<[u8]>) -> Result<()> {
+        let file = self.env_file();
+        paths::write(&file, content)?;
+        let owner_only = fs::Permissions::from_mode(0o600);
+        fs::set_permissions(&file, owner_only).map_err(Error::io(format!("protect {}", file.display())))
+    }
+
+    /// The `host` program with the configuration of this project.
+    pub fn host(&self) -> Result<Command> {
+        let mut host = Command::new(paths::host()?);
+        if let Some(config) = self.docker.config() {
+            host.env("DOCKER_CONFIG", config);
+        }
+        host.arg("--config").arg(self.host_toml());
+        Ok(host)
+    }
+
+    /// A `docker compose` command for this project, as a person would run it.
+    #[must_use]
+    pub fn compose(&self) -> Command {
+        let mut compose = self.docker.command();
+        compose
+            .current_dir(&self.directory)
+            .args(["compose", "--project-name", &self.name, "--env-file"])
+            .arg(self.env_file());
+        compose
+    }
+
+    /// Starts the neighbour from an image in the registry.
+    pub fn start_neighbour(&self, image: &PushedImage) -> Result<()> {
+        self.docker.run(&["pull", "--quiet", &image.reference])?;
+        self.docker.run(&["tag", &image.reference, NEIGHBOUR_IMAGE])?;
+        self.docker.run(&["image", "rm", &image.reference])?;
+        crate::process::run(self.compose().args(["up", "--detach", "--no-build", NEIGHBOUR]))
+    }
+
+    /// Removes the containers and networks of the project; its files stay.
+    pub fn remove(&self) -> Result<()> {
+        remove(&self.docker, &self.name)
+    }
+}
+
+/// Removes the containers and networks that carry the label of a Compose project.
+pub fn remove(docker: &Docker, project: &str) -> Result<()> {
+    let filter = format!("label=com.docker.compose.project={project}");
+    for (list, remove) in [
+        (["ps", "--all", "--quiet"].as_slice(), ["rm", "--force", "--volumes"].as_slice()),
+        (&["network", "ls", "--quiet"], &["network", "rm"]),
+    ] {
+        let ids = docker.run(&[list, &["--filter", &filter]].concat())?;
+        let ids: Vec<&str> = ids.split_whitespace().collect();
+        if !ids.is_empty() {
+            docker.run(&[remove, ids.as_slice()].concat())?;
+        }
+    }
+    Ok(())
+}
+
+const CONFIG: &str = r#"{
+  "providerGateway": { "upgrade": { "composeEnvFile": ".state/compose.env" } }
+}
+"#;
+
+/// Lines that a deploy has no business with.
+const ENV_FILE: &str = "\
+# Settings of this machine, kept by hand
+TZ=Etc/UTC
+
+DATABASE_URL=\"postgres://db.internal/unidesk?sslmode=require\"  # quotes and a comment
+FEATURES='a,b'
+";
+
+fn compose_file() -> String {
+    let prefix = SERVICE.to_uppercase().replace('-', "_");
+    let stamps = ["COMMIT", "REQUESTED_COMMIT", "SERVICE_ID", "SOURCE_REPO"];
+    let stamps = stamps.map(|suffix| format!("UNIDESK_{prefix}_DEPLOY_{suffix}"));
+    let stamps = stamps.map(|key| format!("      {key}: ${{{key}:-}}\n")).concat();
+    format!(
+        "services:\n\
+         \x20 {SERVICE}:\n    image: {SERVICE}\n    container_name: {CONTAINER}\n    environment:\n{stamps}\
+         \x20 {NEIGHBOUR}:\n    image: {NEIGHBOUR_IMAGE}\n"
+    )
+}
+
+fn host_toml(project: &Project, bench: &Bench, settings: &Settings) -> Result<String> {
+    let plugins = settings.plugins.clone().map_or_else(paths::plugins, Ok)?;
+    let policies = settings.policies.clone().unwrap_or_else(paths::policies);
+    Ok(format!(
+        r#"plugins = {plugins}
+policies = {policies}
+state = "state"
+cache = "cache"
+{head}
+[registry]
+url = {url}
+namespace = {namespace}
+
+[runtimes.main-server]
+kind = "compose"
+docker = {docker}
+project = {name}
+project-directory = "."
+files = ["docker-compose.yml"]
+env-file = "config.json#/providerGateway/upgrade/composeEnvFile"
+{tables}"#,
+        plugins = quoted(plugins.display()),
+        policies = quoted(policies.display()),
+        url = quoted(bench.registry().url()),
+        namespace = quoted(NAMESPACE),
+        docker = quoted(bench.docker().endpoint()?),
+        name = quoted(&project.name),
+        head = settings.head,
+        tables = settings.tables,
+    ))
+}
+
+/// A basic string of TOML is written like a string of JSON.
+fn quoted(value: impl Display) -> serde_json::Value {
+    serde_json::Value::String(value.to_string())
+}

@@ -1,0 +1,44 @@
+//! `cargo xtask`: one command for a demo, one for all tests. Standard library only, so that it starts at once.
+
+mod cargo;
+mod demo;
+mod output;
+mod tally;
+mod test;
+mod toolchain;
+
+use std::{env, process::ExitCode};
+
+const USAGE: &str = "\
+Usage: cargo xtask <COMMAND>
+
+Commands:
+  demo            build host and its plugins, and deploy a sample service for real, step by step
+  demo --clean    remove everything that the demo made, and nothing else
+  test [FILTER]   formatting, clippy, components, and all tests whose name contains FILTER
+  components      build host and its plugins, and make the plugins components in target/plugins
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match words.as_slice() {
+        ["demo"] => demo::run(),
+        ["demo", "--clean"] => demo::clean(),
+        ["components"] => demo::components(),
+        ["test"] => test::run(None),
+        ["test", filter] if !filter.starts_with('-') => test::run(Some(filter)),
+        ["--help" | "-h" | "help"] | [_, "--help" | "-h"] => {
+            print!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("xtask: {error}");
+        ExitCode::FAILURE
+    })
+}
