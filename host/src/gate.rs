@@ -200,11 +200,15 @@ impl Gate {
             }))
         };
         let duration = begun.elapsed();
-        let (outcome, before, desired, halt) = match answered {
+        let (outcome, before, desired, mut halt) = match answered {
             Ok(Answered { answer, before, desired }) => (Ok(answer), before, desired, None),
             Err(Unreached::Told(error)) => (Err(error), None, None, None),
             Err(Unreached::Halt(halt)) => (Err(CallError::Other(halt.to_string())), None, None, Some(halt)),
         };
+        // What an interrupt cut short is no failure that the plugin should judge.
+        if outcome.is_err() && undone.is_none() && self.interrupt.is_raised() {
+            halt = Some(Halt::Interrupted);
+        }
         // A change counts from the moment it was attempted: a failed one may have left something.
         self.changed |= kind == Kind::Change && verdict.allowed;
         let step =
@@ -269,3 +273,6 @@ fn artifact_of(operation: &Operation) -> Option<&ArtifactRef> {
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -216,8 +216,13 @@ impl Digest {
     /// Of what was fed into `hash`.
     #[must_use]
     pub fn from_hash(hash: Sha256) -> Self {
-        let hex: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Self(format!("sha256:{hex}"))
+        let mut text = "sha256:".to_owned();
+        for byte in hash.finalize() {
+            text.extend(
+                [byte >> 4, byte & 15].map(|nibble| char::from(b"0123456789abcdef"[usize::from(nibble)])),
+            );
+        }
+        Self(text)
     }
 }
 

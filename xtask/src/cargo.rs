@@ -37,6 +37,8 @@ pub struct Build {
 pub fn cargo(driver: &Path) -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(output::root()).env("RUSTC_WORKSPACE_WRAPPER", driver);
+    // Wherever this program was built, the others are built beside it.
+    cargo.env("CARGO_TARGET_DIR", output::target());
     cargo
 }
 
@@ -51,6 +53,8 @@ pub fn build_tests(driver: &Path) -> Result<Build> {
 }
 
 fn run(command: &mut Command) -> Result<Build> {
+    // Plugins are only ever compiled for WebAssembly, together with the generator of their bindings.
+    command.args(["--exclude", "plugin-*", "--exclude", "guest-*"]);
     command.args(["--message-format=json-render-diagnostics", "--color", output::colour()]);
     let mut tests = Vec::new();
     let (ok, clean) = watch(command, |line| tests.extend(test_program(line)))?;
@@ -63,10 +67,7 @@ fn run(command: &mut Command) -> Result<Build> {
 pub fn watch(command: &mut Command, each: impl FnMut(&str)) -> Result<(bool, bool)> {
     let mut child = output::spawn(command.stderr(Stdio::piped()))?;
     let stderr = child.stderr.take().map(|stderr| thread::spawn(move || show(stderr)));
-    if let Some(stdout) = child.stdout.take() {
-        output::lines(stdout, each);
-    }
-    let status = child.wait().map_err(|error| error.to_string())?;
+    let status = output::follow(&mut child, each)?;
     let clean = stderr.is_none_or(|thread| thread.join().unwrap_or(false));
     Ok((status.success(), clean))
 }
@@ -83,7 +84,9 @@ fn show(stderr: impl Read) -> bool {
 
 /// The test program that a message of cargo tells about.
 fn test_program(message: &str) -> Option<TestProgram> {
-    let is_test = message.contains(r#""reason":"compiler-artifact""#) && message.contains(r#""test":true},"#);
+    // The target has a field `test` too: whether it can be tested. The profile's says whether this is the test.
+    let (_, profile) = message.split_once(r#""profile":{"#)?;
+    let is_test = message.contains(r#""reason":"compiler-artifact""#) && profile.contains(r#""test":true}"#);
     let program = is_test.then(|| text(message, "executable"))??;
     let manifest = PathBuf::from(text(message, "manifest_path")?);
     Some(TestProgram {
@@ -105,9 +108,9 @@ mod tests {
 
     #[test]
     fn a_test_program_is_found_in_a_message() {
-        let message = r#"{"reason":"compiler-artifact","package_id":"path+file:///c/tests/e2e#0.1.0","manifest_path":"/c/tests/e2e/Cargo.toml","target":{"kind":["test"],"name":"deploy"},"profile":{"opt_level":"0","test":true},"features":[],"executable":"/c/target/debug/deps/deploy-1","fresh":true}"#;
+        let message = r#"{"reason":"compiler-artifact","package_id":"path+file:///c/tests/e2e#0.1.0","manifest_path":"/c/tests/e2e/Cargo.toml","target":{"kind":["test"],"name":"deploy","test":true},"profile":{"opt_level":"0","test":true},"features":[],"executable":"/c/target/debug/deps/deploy-1","fresh":true}"#;
         let found = test_program(message).map(|it| (it.program, it.package, it.is_integration_test));
         assert_eq!(found, Some(("/c/target/debug/deps/deploy-1".into(), "/c/tests/e2e".into(), true)));
-        assert!(test_program(&message.replace("true}", "false}")).is_none());
+        assert!(test_program(&message.replace(r#""0","test":true"#, r#""0","test":false"#)).is_none());
     }
 }

@@ -1,7 +1,6 @@
 //! `cargo xtask demo` and `cargo xtask components`: a build, and then the lab.
 
 use std::{
-    env,
     path::PathBuf,
     process::{Command, ExitCode},
 };
@@ -43,10 +42,9 @@ pub fn components() -> Result<ExitCode> {
     Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The program of the lab.
+/// The program of the lab, beside this one.
 pub fn lab_program() -> PathBuf {
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
-    output::root().join(target).join("debug/lab")
+    output::target().join("debug/lab")
 }
 
 fn build() -> Result<bool> {

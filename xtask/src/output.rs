@@ -3,9 +3,11 @@
 use std::{
     env,
     io::{BufRead as _, BufReader, IsTerminal as _, Read},
-    path::PathBuf,
-    process::{Child, Command, Stdio},
-    time::Instant,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
+    time::{Duration, Instant},
 };
 
 /// Errors of xtask are sentences for the person who called it.
@@ -16,6 +18,13 @@ pub fn root() -> PathBuf {
     let mut root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     root.pop();
     root
+}
+
+/// The target directory that this program was built into.
+pub fn target() -> PathBuf {
+    let program = env::current_exe().ok();
+    let target = program.as_deref().and_then(|program| program.ancestors().nth(2));
+    target.map_or_else(|| root().join("target"), Path::to_path_buf)
 }
 
 /// The beginning of something that takes a while.
@@ -46,6 +55,24 @@ pub fn colour() -> &'static str {
 pub fn spawn(command: &mut Command) -> Result<Child> {
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
     child.map_err(|error| format!("cannot run {}: {error}", command.get_program().display()))
+}
+
+/// Calls `each` for every line that the child prints until it ends.
+///
+/// The end of its output is not waited for: a process that it has left behind may hold that open for ever.
+pub fn follow(child: &mut Child, mut each: impl FnMut(&str)) -> Result<ExitStatus> {
+    let (sender, receiver) = mpsc::channel();
+    if let Some(stdout) = child.stdout.take() {
+        thread::spawn(move || lines(stdout, |line| sender.send(line.to_owned()).unwrap_or_default()));
+    }
+    loop {
+        match receiver.recv_timeout(Duration::from_millis(200)) {
+            Ok(line) => each(&line),
+            Err(RecvTimeoutError::Timeout) if matches!(child.try_wait(), Ok(None)) => {}
+            Err(_) => break,
+        }
+    }
+    child.wait().map_err(|error| error.to_string())
 }
 
 /// Calls `each` for every line of a stream; a line that is not UTF-8 is shown as well as it can be.

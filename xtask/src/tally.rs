@@ -35,6 +35,15 @@ impl Tally {
         true
     }
 
+    /// What was counted since an earlier point.
+    pub fn since(self, before: Self) -> Self {
+        Self {
+            passed: self.passed - before.passed,
+            failed: self.failed - before.failed,
+            skipped: self.skipped - before.skipped,
+        }
+    }
+
     /// Success if nothing failed.
     pub fn exit_code(self) -> ExitCode {
         if self.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

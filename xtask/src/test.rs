@@ -34,7 +34,9 @@ pub fn run(filter: Option<&str>) -> Result<ExitCode> {
             "== clippy {}",
             if build.clean && clean { "ok" } else { "FAILED: there are warnings above" }
         );
-        components.into_iter().for_each(|made| tally.check(made));
+        for made in components {
+            tally.check(made);
+        }
         tests(&build.tests, filter, &mut tally)?;
     } else {
         tally.check(false);
@@ -76,24 +78,26 @@ fn tests(programs: &[TestProgram], filter: Option<&str>, tally: &mut Tally) -> R
     let (real, alone): (Vec<_>, Vec<_>) =
         programs.iter().partition(|it| it.is_integration_test && it.package.starts_with(&lab_tests));
     for test in alone {
-        let step = output::begin(&format!("tests: {}", name(&test.program)));
+        let step = output::begin(&format!("tests of {}: {}", name(&test.package), name(&test.program)));
+        let before = *tally;
         let mut command = Command::new(&test.program);
         run_tests(command.args(filter), &test.package, 1, tally)?;
-        step.end("done");
+        step.end(&tally.since(before).to_string());
     }
     let mut by_package: BTreeMap<&Path, Vec<&Path>> = BTreeMap::new();
     for test in real {
         by_package.entry(&test.package).or_default().push(&test.program);
     }
     for (package, programs) in by_package {
-        let step = output::begin(&format!("tests with real components: {}", name(package)));
+        let step = output::begin(&format!("tests of {} with real components", name(package)));
+        let before = *tally;
         let mut command = Command::new(lab_program());
         // The name of the container is the same for all of them.
         command.arg("run").args(&programs).args(["--", "--test-threads=1"]).args(filter);
         if run_tests(&mut command, package, programs.len(), tally)? == Some(UNAVAILABLE) {
             skip(&programs, filter, tally)?;
         }
-        step.end("done");
+        step.end(&tally.since(before).to_string());
     }
     Ok(())
 }
@@ -106,19 +110,13 @@ fn run_tests(
     tally: &mut Tally,
 ) -> Result<Option<i32>> {
     let mut child = output::spawn(command.current_dir(package).env("CARGO_MANIFEST_DIR", package))?;
-    let before = *tally;
     let mut results = 0;
-    if let Some(stdout) = child.stdout.take() {
-        output::lines(stdout, |line| {
-            println!("{line}");
-            results += usize::from(tally.test_result(line));
-        });
-    }
-    let status = child.wait().map_err(|error| error.to_string())?;
+    let status = output::follow(&mut child, |line| {
+        println!("{line}");
+        results += usize::from(tally.test_result(line));
+    })?;
     if status.code() != Some(UNAVAILABLE) {
-        let dead = programs.saturating_sub(results);
-        (0..dead).for_each(|_| tally.check(false));
-        if !status.success() && *tally == before {
+        for _ in results..programs {
             tally.check(false);
         }
     }

@@ -8,6 +8,7 @@
 //! | verify | nothing | nothing | polled |
 
 pub mod change;
+mod gates;
 pub mod live;
 
 use std::sync::Arc;
@@ -47,8 +48,8 @@ impl Pass {
 
 /// One of the backends.
 pub enum Backend {
-    /// Offline dry run: touches nothing and reaches nothing. Holds the far sides only for gates that need no network.
-    Predicting(Arc<FarSides>),
+    /// Offline dry run: reaches nothing, since it holds nothing to reach.
+    Predicting,
     /// Plan, and first pass of every live run.
     Observing(Arc<FarSides>),
     /// Bound to what was observed.
@@ -92,7 +93,7 @@ impl Backend {
     #[must_use]
     pub fn pass(&self) -> Pass {
         match self {
-            Self::Predicting(_) => Pass::Predicting,
+            Self::Predicting => Pass::Predicting,
             Self::Observing(_) => Pass::Observing,
             Self::Live(..) => Pass::Live,
         }
@@ -101,7 +102,7 @@ impl Backend {
     /// Refuses, before anything else happens, an operation that a bound pass did not record at this place.
     pub fn admits(&self, seq: u32, operation: &Operation) -> Result<(), Halt> {
         match self {
-            Self::Predicting(_) | Self::Observing(_) => Ok(()),
+            Self::Predicting | Self::Observing(_) => Ok(()),
             Self::Live(_, recording) => recording.admits(seq, operation),
         }
     }
@@ -109,17 +110,17 @@ impl Backend {
     /// Answers one operation that policy permitted.
     pub async fn answer(&self, ask: Ask<'_>) -> Result<Answered, Unreached> {
         match self {
-            Self::Predicting(far) => Ok(predict(far, &ask)),
+            Self::Predicting => Ok(predict(&ask)),
             Self::Observing(far) => observe(far, &ask).await,
             Self::Live(far, recording) => act(far, recording, &ask).await,
         }
     }
 }
 
-fn predict(far: &FarSides, ask: &Ask<'_>) -> Answered {
+fn predict(ask: &Ask<'_>) -> Answered {
     match ask.kind {
         Kind::Read | Kind::Verify => not_asked(ask.operation).into(),
-        Kind::Gate => Answer::Gate(far.judge(ask.operation)).into(),
+        Kind::Gate => Answer::Gate(gates::judge(ask.operation)).into(),
         Kind::Change => Answer::Done.into(),
     }
 }
@@ -128,7 +129,7 @@ async fn observe(far: &FarSides, ask: &Ask<'_>) -> Result<Answered, Unreached> {
     Ok(match ask.kind {
         Kind::Read if ask.changed => not_asked(ask.operation).into(),
         Kind::Read => far.read(ask).await?.into(),
-        Kind::Gate => Answer::Gate(far.judge(ask.operation)).into(),
+        Kind::Gate => Answer::Gate(gates::judge(ask.operation)).into(),
         Kind::Change => {
             let (before, desired) = far.probe(ask).await?.unzip();
             Answered { answer: Answer::Done, before, desired }

@@ -69,11 +69,13 @@ impl From<NameError> for Refusal {
 
 impl Guest {
     /// A guest that may call: every call passes `gate`.
+    #[must_use]
     pub fn new(gate: Gate, runtime: tokio::runtime::Handle, asked: Asked, limits: &Limits) -> Self {
         Self { run: Some((gate, asked)), ..Self::mute(runtime, limits) }
     }
 
     /// A guest that may call nothing.
+    #[must_use]
     pub fn mute(runtime: tokio::runtime::Handle, limits: &Limits) -> Self {
         Self {
             run: None,

@@ -38,7 +38,7 @@ Exit codes: 0 planned or deployed · 1 failed or rolled back · 2 usage or confi
 /// Flags of every command.
 #[derive(Args)]
 pub struct Global {
-    /// Configuration file [default: $HOST_CONFIG, ./host.toml, the XDG directory, else the specification's defaults]
+    /// Configuration file; otherwise that of the environment, ./host.toml, the XDG directory or the specification's defaults
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Form of the answer on standard output; everything else goes to standard error

@@ -108,16 +108,42 @@ fn show(detail: &RunDetail) -> String {
     let run = &detail.run;
     let mut text = format!("{}  {}  by {}\n", run.id, run.started, run.requester);
     let report = detail.report.clone().and_then(|report| serde_json::from_value::<Report>(report).ok());
+    if let Some(report) = report {
+        text += &render(&report, Style { colour: console::colour_on_stdout(), steps: false });
+    } else {
+        let asked = format!("{} → {}  commit {}", run.service, run.environment, run.commit);
+        text += &(asked + "\n  decision  (unfinished: still going, or killed)\n");
+    }
+    let mut lines = vec![format!(
+        "{:<23} {:<18} {:<5} {:<12} {:<7} {}",
+        "RUN", "SERVICE", "ENV", "COMMIT", "MODE", "DECISION"
+    )];
+    lines.extend(runs.iter().map(|run| {
+        format!(
+            "{:<23} {:<18} {:<5} {:<12} {:<7} {}",
+            run.id,
+            run.service,
+            run.environment,
+            run.commit.get(..12).unwrap_or(&run.commit),
+            run.mode,
+            run.decision.as_deref().unwrap_or("(unfinished)")
+        )
+    }));
+    lines.join("\n") + "\n"
+}
+
+fn show(detail: &RunDetail) -> String {
+    let run = &detail.run;
+    let mut text = format!("{}  {}  by {}\n", run.id, run.started, run.requester);
+    let report = detail.report.clone().and_then(|report| serde_json::from_value::<Report>(report).ok());
     match report {
         Some(report) => text += &render(&report, Style { colour: console::colour_on_stdout(), steps: false }),
         None => {
-            text += &format!(
-                "{} → {}  commit {}\n  decision  (unfinished: still going, or killed)\n",
-                run.service, run.environment, run.commit
-            );
+            let asked = format!("{} → {}  commit {}", run.service, run.environment, run.commit);
+            text += &(asked + "\n  decision  (unfinished: still going, or killed)\n");
         }
     }
-    text += "\npass        seq  operation              policy   outcome\n";
+    let mut lines = vec!["\npass        seq  operation              policy   outcome".to_owned()];
     for row in &detail.operations {
         let name = row.operation.get("operation").and_then(Value::as_str).unwrap_or("?");
         let allowed = row.verdict.get("allowed").and_then(Value::as_bool) == Some(true);
@@ -125,10 +151,8 @@ fn show(detail: &RunDetail) -> String {
             if step.pointer("/outcome/Ok").is_some() { "ok" } else { "error" }
         });
         let policy = if allowed { "permit" } else { "deny" };
-        text += &format!("{:<11} {:>3}  {name:<22} {policy:<8} {outcome}\n", row.pass, row.seq);
+        lines.push(format!("{:<11} {:>3}  {name:<22} {policy:<8} {outcome}", row.pass, row.seq));
     }
-    for message in &detail.messages {
-        text += &format!("plugin: {message}\n");
-    }
-    text
+    lines.extend(detail.messages.iter().map(|message| format!("plugin: {message}")));
+    text + &lines.join("\n") + "\n"
 }

@@ -130,7 +130,7 @@ pub(super) fn load(chosen: &Chosen) -> Result<Config, Fault> {
 
 fn read(path: &Path) -> Result<String, Fault> {
     let shown = path.display();
-    let size = std::fs::metadata(path).map(|meta| meta.len()).unwrap_or(0);
+    let size = std::fs::metadata(path).map_or(0, |meta| meta.len());
     if size > LARGEST {
         return Err(Fault::usage(
             "config-size",
@@ -195,7 +195,9 @@ fn compose_runtime(
     file: &str,
 ) -> Result<ComposeRuntime, Fault> {
     let RuntimeKind::Compose = table.kind;
-    let directory = base.join(table.project_directory.unwrap_or_else(|| PathBuf::from(".")));
+    // Without the `.` parts: the path is shown in commands.
+    let directory: PathBuf =
+        base.join(table.project_directory.unwrap_or_else(|| PathBuf::from("."))).components().collect();
     let key = |key: &str| format!("runtimes.{runtime}.{key}");
     let docker = table.docker.unwrap_or_else(|| "unix:///var/run/docker.sock".to_owned());
     if !docker.starts_with("unix:///") {
@@ -288,7 +290,7 @@ mod tests {
         assert_eq!(
             runtime.env_file,
             EnvFileSource::Pointer {
-                file: PathBuf::from("/srv/./config.json"),
+                file: PathBuf::from("/srv/config.json"),
                 pointer: "/providerGateway/upgrade/composeEnvFile".to_owned()
             }
         );

@@ -24,7 +24,7 @@ pub struct Limits {
     pub log_bytes: usize,
     /// Largest component file, in bytes.
     pub component_bytes: u64,
-    /// Deadline of one registry answer, in seconds.
+    /// Deadline of one look-up in the registry, all its requests and retries together, in seconds.
     pub registry_seconds: u64,
     /// Largest manifest or image configuration, in bytes.
     pub manifest_bytes: usize,

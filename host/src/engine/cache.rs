@@ -50,7 +50,7 @@ impl Cache {
                 Ok(Some(code)) => match deserialise(engine, &code) {
                     Ok(component) => return Ok(component),
                     Err(error) => {
-                        tracing::warn!(%error, %digest, "compiled code did not load, compiling again")
+                        tracing::warn!(%error, %digest, "compiled code did not load, compiling again");
                     }
                 },
                 Ok(None) => {}

@@ -216,11 +216,8 @@ impl Engine {
 fn backtrace(error: &wasmtime::Error) -> String {
     let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return String::new() };
     let text = backtrace.to_string();
-    text.lines()
-        .filter(|line| line.contains(" - "))
-        .take(FRAMES)
-        .map(|line| format!("\n  {}", shortened(line)))
-        .collect()
+    let frames = text.lines().filter(|line| line.contains(" - ")).take(FRAMES);
+    frames.fold(String::new(), |shown, line| shown + "\n  " + &shortened(line))
 }
 
 /// Text from a plugin: safe for a terminal, and not longer than anybody reads.

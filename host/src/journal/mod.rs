@@ -1,4 +1,4 @@
-//! The journal: SQLite in the state folder. It is history, not truth; the truth is on the target.
+//! The journal: `SQLite` in the state folder. It is history, not truth; the truth is on the target.
 //!
 //! Durability: the intent of a change is on disk before the change begins (`synchronous=FULL`); everything else may be
 //! lost with the machine but not with the process. A dry run is one transaction.

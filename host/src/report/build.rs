@@ -215,7 +215,9 @@ fn verification(step: &Step) -> Option<VerificationPart> {
             let mut expectations = expectations(&step.operation);
             if asked {
                 // A label that differs is an error of `resolve`, so what was resolved carries them all.
-                expectations.iter_mut().for_each(|one| one.found.clone_from(&one.equals));
+                for one in &mut expectations {
+                    one.found.clone_from(&one.equals);
+                }
             }
             let satisfied = match &step.outcome {
                 Ok(_) => asked.then_some(true),

@@ -52,8 +52,10 @@ pub fn render(report: &Report, style: Style) -> String {
 }
 
 fn write_report(out: &mut String, report: &Report, style: Style) -> fmt::Result {
-    let shape = report.shape.as_deref().unwrap_or("no shape");
-    writeln!(out, "{} → {}  {}", style.bold(report.service.as_str()), report.environment, style.dim(shape))?;
+    let shape = report.shape.as_deref().unwrap_or("");
+    let head =
+        format!("{} → {}  {}", style.bold(report.service.as_str()), report.environment, style.dim(shape));
+    writeln!(out, "{}", head.trim_end())?;
     field(out, "commit", report.commit.as_str())?;
     if let Some(registry) = &report.registry {
         field(out, "artifact", &format!("{}:{}", registry.repository, short(&registry.tag)))?;

@@ -12,6 +12,8 @@ use crate::step::Step;
 use super::proof::Shortfall;
 use super::{Host, Request, Undone};
 
+const UNCHANGED: &str = "nothing was changed";
+
 /// Whether the failure path may run, if it was asked for.
 pub enum Failing {
     /// It may, or nobody asked for it.
@@ -59,7 +61,7 @@ pub fn conclude_observed(
     failing: Failing,
 ) -> RunResult {
     if let Err(stop) = outcome {
-        return stopped(stop, steps);
+        return stopped(stop, steps).noting(UNCHANGED);
     }
     if let Some(denied) = steps.iter().find(|step| !step.verdict.allowed) {
         let reason = denied.verdict.reason.clone().unwrap_or_default();
@@ -81,7 +83,7 @@ pub fn conclude_observed(
         }
     }
     if let Some((step, error)) = first_error(steps) {
-        return failed_step(step, error, "nothing was changed").untouched();
+        return failed_step(step, error).noting(UNCHANGED).untouched();
     }
     match outcome {
         Ok(Outcome::Deployed) | Err(_) => planned(),
@@ -126,7 +128,7 @@ pub fn conclude_live(
     };
     let changed = steps.iter().any(Step::is_done_change);
     if let Some((step, error @ CallError::Unavailable(_))) = first_error(steps).filter(|_| !changed) {
-        return failed_step(step, error, "nothing was changed").untouched();
+        return failed_step(step, error).noting(UNCHANGED).untouched();
     }
     let stands = if undone.is_empty() { what_stands(request, steps) } else { what_was_undone(undone) };
     if result.decision == Decision::Failed
@@ -135,9 +137,7 @@ pub fn conclude_live(
     {
         result.decision = Decision::RolledBack;
     }
-    if let Some(error) = &mut result.error {
-        error.message = format!("{}\n{}", error.message, stands.now);
-    }
+    result = result.noting(&stands.now);
     result.recommended_action = Some(stands.next);
     result
 }
@@ -158,7 +158,7 @@ fn what_stands(request: &Request, steps: &[Step]) -> Stands {
         let now = if steps.iter().any(Step::is_done_change) {
             "the image was delivered; container, stable image names and env file are as before"
         } else {
-            "nothing was changed"
+            UNCHANGED
         };
         return Stands { now: now.to_owned(), next: again.to_owned() };
     };
@@ -237,12 +237,12 @@ fn of_plugin(decision: Decision, ending: &Ending) -> RunResult {
     result
 }
 
-fn failed_step(step: &Step, error: &CallError, stands: &str) -> RunResult {
+fn failed_step(step: &Step, error: &CallError) -> RunResult {
     let decision = match error {
         CallError::Unavailable(_) => Decision::InfraBlocked,
         _ => Decision::Failed,
     };
-    let mut result = ended(decision, error.code(), format!("{error}\n{stands}"), Some(step));
+    let mut result = ended(decision, error.code(), error.to_string(), Some(step));
     if error.retryable() {
         result = result.again();
     }
@@ -281,6 +281,14 @@ fn ended(decision: Decision, code: &str, message: String, step: Option<&Step>) -
 }
 
 impl RunResult {
+    /// Adds a line on how things stand.
+    fn noting(mut self, stands: &str) -> Self {
+        if let Some(error) = &mut self.error {
+            error.message = format!("{}\n{stands}", error.message);
+        }
+        self
+    }
+
     fn advising(mut self, action: impl Into<String>) -> Self {
         self.recommended_action = Some(action.into());
         self
@@ -296,6 +304,6 @@ impl RunResult {
 
     /// Nothing was changed, so trying again is always safe.
     fn untouched(self) -> Self {
-        self.advising("nothing was changed; mend what the message names, then run the same command again")
+        self.advising("mend what the message names, then run the same command again")
     }
 }

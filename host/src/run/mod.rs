@@ -3,6 +3,8 @@
 mod conclude;
 mod proof;
 mod services;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -13,7 +15,7 @@ use crate::capability::Asked;
 use crate::config::Config;
 use crate::engine::{Descriptor, Engine, EnvironmentFacts, Loaded, Outcome, Stop};
 use crate::fault::Fault;
-use crate::gate::{Audience, Gate, Halt, Subject};
+use crate::gate::{Audience, Gate, Subject};
 use crate::journal::{Begin, Journal, OnFailure, RunLog};
 use crate::names::{Commit, Environment, ServiceName};
 use crate::operation::Operation;
@@ -126,7 +128,7 @@ impl Host {
             interrupt,
         };
         let report = match request.mode {
-            Mode::DryRun => run.look(Backend::Predicting(Arc::clone(&run.far))).await?,
+            Mode::DryRun => run.look(Backend::Predicting).await?,
             Mode::Plan => run.look(Backend::Observing(Arc::clone(&run.far))).await?,
             Mode::Live => run.live().await?,
         };
@@ -291,7 +293,6 @@ async fn take_back(gate: &mut Gate) -> Vec<Undone> {
         let result = match gate.undo(&step).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(error.to_string()),
-            Err(halt @ (Halt::Journal(_) | Halt::Interrupted | Halt::Calls { .. })) => Err(halt.to_string()),
             Err(halt) => Err(halt.to_string()),
         };
         undone.push(Undone {

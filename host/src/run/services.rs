@@ -49,15 +49,15 @@ impl Host {
         }));
         names.sort();
         names.dedup();
-        names.iter().map(|name| self.service(name)).collect()
+        Ok(names.iter().map(|name| self.service(name)).collect())
     }
 
-    fn service(&self, name: &ServiceName) -> Result<ServiceRow, Fault> {
+    fn service(&self, name: &ServiceName) -> ServiceRow {
         let described = self
             .engine
             .load(name, &self.config.component(name))
             .and_then(|loaded| self.engine.describe(&loaded, tokio::runtime::Handle::current()));
-        Ok(match described {
+        match described {
             Ok(descriptor) => ServiceRow {
                 service: name.to_string(),
                 version: descriptor.version,
@@ -78,6 +78,6 @@ impl Host {
                 environments: Vec::new(),
                 error: Some(fault.to_string()),
             },
-        })
+        }
     }
 }

@@ -175,7 +175,9 @@ impl Run {
     /// The answer as JSON.
     #[must_use]
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("no JSON ({error}): {self:?}"))
+        let answer = serde_json::from_str(&self.stdout);
+        assert!(answer.is_ok(), "no JSON: {self:?}");
+        answer.unwrap_or_default()
     }
 
     /// A text of the JSON answer; empty if there is none.

@@ -41,7 +41,7 @@ fn a_bad_configuration() {
     ] {
         assert_ne!(good, bad, "{name}");
         std::fs::write(&toml, bad).expect("host.toml");
-        told += &format!("# {name}\n{}\n", transcript(&stage, &["services"]));
+        told += &["# ", name, "\n", &transcript(&stage, &["services"]), "\n"].concat();
     }
     insta::assert_snapshot!(told);
 }

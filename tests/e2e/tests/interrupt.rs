@@ -1,5 +1,7 @@
 //! Ctrl-C leaves things clean: the current change is finished or taken back, the journal says so, the exit code is 130.
 
+#![allow(clippy::expect_used, reason = "a stage that cannot be set is a failed test")]
+
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 

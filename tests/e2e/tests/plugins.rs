@@ -1,5 +1,7 @@
 //! A plugin can do nothing that was not decided, and every way of going wrong has its own clear error.
 
+#![allow(clippy::expect_used, reason = "a stage that cannot be set is a failed test")]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,7 @@
 //! What must not happen is known before the first change: image names, env file and container are then as they were.
 
+#![allow(clippy::expect_used, reason = "a stage that cannot be set is a failed test")]
+
 use e2e::{Run, SERVICE, SampleImage, Settings, Snapshot, Stage, commit, policies};
 use lab::image::REVISION;
 

@@ -66,11 +66,6 @@ impl Bench {
         &self.registry
     }
 
-    /// Lets the registry live on after this program.
-    pub fn leave_running(self) {
-        self.registry.leave_running();
-    }
-
     /// Writes a project for this bench.
     pub fn project(&self, directory: &Path, name: &str, settings: &Settings) -> Result<Project> {
         Project::write(directory, name, self, settings)

@@ -84,7 +84,7 @@ fn compile(crates: &[Crate]) -> Result<HashMap<String, PathBuf>> {
     cargo
         .env("CARGO_PROFILE_DEV_OPT_LEVEL", "s")
         .env("CARGO_PROFILE_DEV_DEBUG", "false")
-        .env("CARGO_PROFILE_DEV_STRIP", "none")
+        .env("CARGO_PROFILE_DEV_STRIP", "debuginfo")
         .env("CARGO_PROFILE_DEV_PANIC", "abort")
         .stdin(Stdio::null())
         .stderr(Stdio::inherit());

@@ -98,8 +98,10 @@ impl Engine {
     }
 
     /// Lets it live on after this program; [`remove`] ends it.
-    pub fn leave_running(mut self) {
+    #[must_use]
+    pub fn leave_running(mut self) -> Docker {
         self.process = None;
+        self.docker.clone()
     }
 }
 
@@ -164,6 +166,7 @@ fn program() -> Option<PathBuf> {
 }
 
 /// The error for a machine that has no engine and where none can be started.
+#[must_use]
 pub fn missing(why: &str) -> Error {
     Error::Missing {
         what: "Docker Engine",

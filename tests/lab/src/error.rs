@@ -1,6 +1,6 @@
 //! What can go wrong in the lab, each with what it was and what to do.
 
-use std::{io, path::PathBuf};
+use std::{fmt::Display, io, path::PathBuf};
 
 /// Result of everything in the lab.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -74,7 +74,7 @@ impl Error {
     }
 
     /// An answer that does not fit, for `ok_or_else` and `map_err`.
-    pub fn unexpected(what: impl Into<String>, found: impl ToString) -> Self {
-        Self::Unexpected { what: what.into(), found: found.to_string() }
+    pub fn unexpected(what: impl Display, found: impl Display) -> Self {
+        Self::Unexpected { what: what.to_string(), found: found.to_string() }
     }
 }

@@ -14,7 +14,7 @@ use crate::{Error, Result};
 const GET_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Sending a layer to a slow disk takes longer.
-const SEND_DEADLINE: Duration = Duration::from_secs(60);
+const SEND_DEADLINE: Duration = Duration::from_mins(1);
 
 /// Longest answer that is read; what is longer is cut off.
 const MAX_ANSWER: usize = 1024 * 1024;
@@ -52,12 +52,12 @@ pub fn send(method: &str, address: &str, path: &str, body: Option<Body>) -> Resu
 }
 
 fn request(method: &str, address: &str, path: &str, body: Option<Body>, within: Duration) -> Result<Answer> {
-    let mut head = format!("{method} {path} HTTP/1.0\r\nhost: {address}\r\nconnection: close\r\n");
-    let content = body.map_or_else(Default::default, |(content_type, content)| {
-        head += &format!("content-type: {content_type}\r\n");
-        content
-    });
-    head += &format!("content-length: {}\r\n\r\n", content.len());
+    let (content_type, content) = body.unwrap_or_default();
+    let head = format!(
+        "{method} {path} HTTP/1.0\r\nhost: {address}\r\nconnection: close\r\n\
+         content-type: {content_type}\r\ncontent-length: {}\r\n\r\n",
+        content.len()
+    );
 
     let what = || format!("{method} http://{address}{path}");
     let answer = exchange(address, &[head.as_bytes(), content].concat(), Instant::now() + within);

@@ -184,12 +184,12 @@ mod tests {
     fn a_process_is_found_by_its_argument_and_stopped() -> Result<()> {
         let marker = Path::new("/nonexistent/host-lab-marker");
         let mut command = Command::new("sh");
-        let script = "trap '' TERM; while :; do sleep 0.05; done";
-        let mut child =
-            command.args(["-c", script, "sh"]).arg(marker).spawn().map_err(Error::io("start sh"))?;
-        assert_eq!(with_argument(marker), [child.id()]);
-        // It ignores SIGTERM, so this shows the hard way too.
+        // It waits for input that never comes, and ignores SIGTERM, so that the hard way is shown too.
+        command.args(["-c", "trap '' TERM; read -r line", "sh"]).arg(marker).stdin(Stdio::piped());
+        let mut child = command.spawn().map_err(Error::io("start sh"))?;
+        let found = with_argument(marker);
         stop(child.id(), Duration::from_millis(200))?;
+        assert_eq!(found, [child.id()]);
         assert!(!is_running(child.id()));
         child.wait().map_err(Error::io("reap sh"))?;
         assert!(with_argument(marker).is_empty());

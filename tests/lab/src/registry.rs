@@ -67,8 +67,10 @@ impl Registry {
     }
 
     /// Lets it live on after this program; [`stop`] ends it.
-    pub fn leave_running(mut self) {
+    #[must_use]
+    pub fn leave_running(mut self) -> Self {
         self.process = None;
+        self
     }
 }
 

@@ -76,9 +76,9 @@ impl Running {
         let container = docker.container(CONTAINER)?;
         let container =
             container.ok_or_else(|| Error::unexpected(CONTAINER, "there is no such container"))?;
-        let env = container.pointer("/Config/Env").and_then(Value::as_array).into_iter().flatten();
+        let mut env = container.pointer("/Config/Env").and_then(Value::as_array).into_iter().flatten();
         let stamp = "UNIDESK_PROJECT_MANAGER_DEPLOY_COMMIT=";
-        let env = env.filter_map(|entry| entry.as_str()?.strip_prefix(stamp)).next().unwrap_or_default();
+        let env = env.find_map(|entry| entry.as_str()?.strip_prefix(stamp)).unwrap_or_default();
         let labels = container.pointer("/Config/Labels");
         let label = labels.and_then(|labels| labels.get(REVISION)?.as_str()).unwrap_or_default();
 

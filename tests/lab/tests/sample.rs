@@ -1,11 +1,11 @@
 //! The sample service in real containers: each behaviour is what its name says.
 
 use std::{
-    thread,
+    thread::{self, ScopedJoinHandle},
     time::{Duration, Instant},
 };
 
-use lab::{Behaviour, Bench, Docker, Error, Result, SampleImage, http, image, process};
+use lab::{Behaviour, Bench, Docker, Error, Result, SampleImage, http, image};
 use serde_json::{Value, json};
 
 const SERVICE: &str = "project-manager";
@@ -24,7 +24,7 @@ fn every_behaviour_is_what_its_name_says() -> Result<()> {
                 move || try_out(bench, behaviour)
             })
         });
-        threads.map(|thread| thread.join())
+        threads.map(ScopedJoinHandle::join)
     });
     bench.docker().run(&["network", "rm", NETWORK])?;
     for (behaviour, result) in Behaviour::ALL.into_iter().zip(results) {
@@ -97,16 +97,17 @@ fn expect<T: PartialEq + std::fmt::Debug>(
     if found == expected { Ok(()) } else { Err(format!("{what}: found {found:?}, expected {expected:?}")) }
 }
 
-/// Removed when dropped; it must be gone before its network is.
+/// Removed with its image when dropped; it must be gone before its network is.
 struct Container {
     docker: Docker,
     id: String,
+    image: String,
 }
 
 impl Container {
     fn start(docker: &Docker, image: &str) -> Result<Self> {
         let id = docker.run(&["run", "--quiet", "--detach", "--network", NETWORK, "--env", STAMP, image])?;
-        Ok(Self { docker: docker.clone(), id })
+        Ok(Self { docker: docker.clone(), id, image: image.to_owned() })
     }
 
     fn address(&self) -> Result<String> {
@@ -116,6 +117,7 @@ impl Container {
 
 impl Drop for Container {
     fn drop(&mut self) {
-        process::run(self.docker.command().args(["rm", "--force", &self.id])).ok();
+        self.docker.run(&["rm", "--force", &self.id]).ok();
+        self.docker.run(&["image", "rm", "--force", &self.image]).ok();
     }
 }

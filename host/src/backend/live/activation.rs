@@ -5,7 +5,6 @@ mod back;
 mod started;
 mod state;
 
-use std::path::PathBuf;
 use std::sync::OnceLock;
 
 pub use started::{Started, still_same};
@@ -44,7 +43,7 @@ impl<'a> Activation<'a> {
         call: &'a Activate,
         limits: &Limits,
     ) -> Result<Self, CallError> {
-        let path: PathBuf = runtime.env_file.path().map_err(CallError::Invalid)?;
+        let path = runtime.env_file.path().map_err(CallError::Invalid)?;
         Ok(Self {
             engine,
             compose: Compose::new(runtime, &path, limits),

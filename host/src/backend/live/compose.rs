@@ -25,6 +25,7 @@ const SHOWN: usize = 600;
 const PASSED_ON: [&str; 3] = ["PATH", "HOME", "DOCKER_CONFIG"];
 /// Compose takes `COMPOSE_*` entries of the env file into its own environment, unless they are there. These would reach
 /// beyond the one service (containers of services that left the file would be removed), or change what is read here.
+/// Quiet, because only errors are read, and because a Compose whose host was killed would end at its next word.
 const PINNED: [(&str, &str); 3] =
     [("COMPOSE_REMOVE_ORPHANS", "false"), ("COMPOSE_ANSI", "never"), ("COMPOSE_PROGRESS", "quiet")];
 

@@ -125,3 +125,18 @@ fn text(folder: &str, key: &str, found: Option<&str>, wanted: &str) -> Result<Ch
 fn pointer(text: &str) -> Result<Pointer, CallError> {
     Pointer::parse(text).map_err(|error| CallError::Invalid(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_names_its_key_as_a_pointer() {
+        let check = text("/labels/", "org.x/y~z", Some("1"), "1").expect("a check");
+        assert_eq!(check.pointer.as_str(), "/labels/org.x~1y~0z");
+        assert_eq!((check.found, check.satisfied), (Some(Literal::Text("1".to_owned())), true));
+        assert!(!text("/env/", "K", Some("2"), "1").expect("a check").satisfied);
+        let absent = text("/env/", "K", None, "").expect("a check");
+        assert_eq!((absent.found, absent.satisfied), (None, false));
+    }
+}

@@ -291,3 +291,6 @@ fn innermost(error: &Error) -> String {
     }
     cause.to_string()
 }
+
+#[cfg(test)]
+mod tests;

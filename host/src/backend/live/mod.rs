@@ -22,7 +22,7 @@ use serde_json::{Map, Value};
 use tokio::sync::OnceCell;
 
 use super::change::Change;
-use crate::answer::{Answer, CallError, GateState};
+use crate::answer::{Answer, CallError};
 use crate::artifact::Artifact;
 use crate::config::{ComposeRuntime, Config};
 use crate::gate::Ask;
@@ -145,25 +145,6 @@ impl FarSides {
             Operation::ExpectHealth(call) => self.health(ask, call).await.map(Answer::Checks),
             other => Err(kubernetes::unavailable(other)),
         }
-    }
-
-    /// Whether a live run would pass a gate. None of these needs a network.
-    pub(super) fn judge(&self, operation: &Operation) -> GateState {
-        let reason = match operation {
-            Operation::Hold { reason } => reason.clone(),
-            Operation::RequireApproval { role } => {
-                format!("no approval by a {role} is known for this deploy")
-            }
-            Operation::RequireOutside { workloads } => format!(
-                "it is not known whether this program runs inside one of: {}",
-                workloads.iter().map(ConfigName::as_str).collect::<Vec<_>>().join(", ")
-            ),
-            Operation::RequireSecrets { source, .. } => {
-                format!("no secret source {source} is configured on this machine")
-            }
-            other => format!("{} is no gate", other.name()),
-        };
-        GateState { met: false, reason, secrets: Vec::new() }
     }
 
     async fn health(

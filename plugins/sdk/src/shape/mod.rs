@@ -7,14 +7,14 @@ pub use compose::ComposeService;
 use crate::contract::deploy::consumer::types::{Expectation, Literal, Pair};
 use crate::{Request, Source};
 
-/// The source of everything that lives in the UniDesk repository.
+/// The source of everything that lives in the `UniDesk` repository.
 pub const UNIDESK: &str = "UniDesk";
 /// What CI writes into the source label of an image that was built from it.
 pub const UNIDESK_URL: &str = "https://github.com/pikasTech/unidesk";
 /// The CI command that publishes the artifacts of user services.
 pub const USER_SERVICE_PRODUCER: &str = "ci publish-user-service";
 
-/// A service of the UniDesk repository that CI publishes as a user service.
+/// A service of the `UniDesk` repository that CI publishes as a user service.
 #[must_use]
 pub fn unidesk_user_service(dockerfile: &str) -> Source {
     Source {

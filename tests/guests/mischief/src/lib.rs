@@ -1,6 +1,8 @@
 //! A plugin that misbehaves: the environment that it is deployed to names how. Each way has a test in `tests/e2e`, which
 //! holds this list against its own.
 
+#![allow(clippy::unnecessary_wraps, reason = "all ways have one type")]
+
 use plugin_sdk::contract::deploy::consumer::compose::{self, Activation};
 use plugin_sdk::contract::deploy::consumer::health::{self, Target};
 use plugin_sdk::contract::deploy::consumer::kubernetes::{self, Deployment};

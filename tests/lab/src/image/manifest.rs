@@ -69,7 +69,7 @@ impl Manifest {
             "rootfs": { "type": "layers", "diff_ids": diff_ids },
         });
         let layers = layers.iter().map(|layer| descriptor(LAYER, &layer.digest, layer.data.len()));
-        Self::with(Document::new(CONFIG, &config), layers.collect(), architecture)
+        Self::with(Document::new(CONFIG, &config), &layers.collect::<Vec<_>>(), architecture)
     }
 
     /// What build tools add to an index to say how an image was made: a manifest that is no image.
@@ -80,11 +80,11 @@ impl Manifest {
             "config": {},
             "rootfs": { "type": "layers", "diff_ids": [statement.diff_id] },
         });
-        let layers = vec![descriptor(STATEMENT, &statement.digest, statement.data.len())];
-        Self::with(Document::new(CONFIG, &config), layers, "unknown")
+        let layers = [descriptor(STATEMENT, &statement.digest, statement.data.len())];
+        Self::with(Document::new(CONFIG, &config), &layers, "unknown")
     }
 
-    fn with(config: Document, layers: Vec<Value>, architecture: &str) -> Self {
+    fn with(config: Document, layers: &[Value], architecture: &str) -> Self {
         let manifest = json!({
             "schemaVersion": 2,
             "mediaType": MANIFEST,

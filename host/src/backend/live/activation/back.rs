@@ -1,7 +1,8 @@
 //! The way back from an activation, whole or half done.
 
-use super::{Activation, ActivationState, Running, Started};
+use super::{Activation, ActivationState, Running};
 use crate::answer::CallError;
+use crate::backend::live::container::must_run;
 use crate::backend::live::delivery::also;
 use crate::backend::live::env_file::ProjectLock;
 use crate::progress::Watcher;
@@ -35,6 +36,15 @@ impl Activation<'_> {
         lock: &ProjectLock,
     ) -> Vec<String> {
         watcher.note("taking the activation back");
+        if let Some(old) = &before.container
+            && matches!(self.engine.image(&old.image).await, Ok(None))
+        {
+            // Half of the way back would leave a stamp and names that contradict what runs.
+            return vec![format!(
+                "anything (image {}, which ran before, is no longer in this engine)",
+                old.image
+            )];
+        }
         let mut left = Vec::new();
         if let Err(error) = self.env_file.write_stamp(&before.stamp) {
             left.push(format!("the stamp ({error})"));
@@ -78,14 +88,15 @@ impl Activation<'_> {
                 back.image, old.image
             )));
         }
-        Started::of(&back, self.engine).map(drop)
+        // One that crashed again and again before may be between two attempts now.
+        if old.up && !back.up { must_run(self.engine, &back) } else { Ok(()) }
     }
 
     /// What an operator has to know first after a failure.
     pub(super) async fn what_runs(&self) -> String {
         let name = &self.call.container;
         match self.container().await {
-            Ok(Some(now)) => format!("the container {name} is {} with image {}", now.condition(), now.image),
+            Ok(Some(now)) => format!("the container {name}, image {}, is {}", now.image, now.condition()),
             Ok(None) => format!("there is no container {name}"),
             Err(error) => format!("it is not known what runs as {name} ({error})"),
         }

@@ -37,3 +37,21 @@ impl From<&ContainerFacts> for Running {
         Self { id: Some(facts.id.clone()), image: facts.image.clone(), up: facts.up }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names::{EnvKey, PlainValue};
+
+    #[test]
+    fn it_comes_back_from_a_journal_as_it_went_in() {
+        let key = EnvKey::parse("UNIDESK_X_DEPLOY_COMMIT").expect("a key");
+        let state = ActivationState {
+            container: Some(Running { id: None, image: "sha256:1".to_owned(), up: true }),
+            names: [("x:latest".to_owned(), None), ("x:1".to_owned(), Some("sha256:1".to_owned()))].into(),
+            stamp: [(key, Some(PlainValue::parse("1").expect("plain")))].into(),
+        };
+        let text = serde_json::to_string(&state).expect("JSON");
+        assert_eq!(serde_json::from_str::<ActivationState>(&text).expect("state"), state);
+    }
+}

@@ -144,7 +144,7 @@ impl Repository<'_> {
             let outcome = http::send(&request, bounds).await;
             match retry::pause(attempts, &outcome) {
                 Some(pause) if pause < self.left() => {
-                    self.watcher.note("the registry is busy; asking again");
+                    self.watcher.note("the registry is busy or broke off; asking again");
                     sleep(pause).await;
                     attempts += 1;
                 }
@@ -162,6 +162,10 @@ impl Repository<'_> {
     fn no_answer(&self, error: &HttpError) -> CallError {
         let authority = &self.registry.url.authority;
         match &error.failure {
+            Failure::TimedOut { .. } => CallError::Unavailable(format!(
+                "{error}; check that http://{authority}/v2/ answers at once: all reads of one image together may last \
+                 no longer than limits.registry-seconds"
+            )),
             failure if failure.retryable() => CallError::Unavailable(format!(
                 "{error}; check that the registry runs and can be reached from here: http://{authority}/v2/ must answer"
             )),

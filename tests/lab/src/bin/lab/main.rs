@@ -62,7 +62,7 @@ fn make_components(screen: &Screen) -> ExitCode {
     for component in components {
         match component.made {
             Ok((file, size)) => {
-                println!("component {} ok ({} kB, {})", component.name, size / 1000, file.display())
+                println!("component {} ok ({} kB, {})", component.name, size / 1000, file.display());
             }
             Err(error) => {
                 println!("component {} FAILED", component.name);

@@ -56,24 +56,34 @@ async fn in_lab(
     // Everything that needs the network comes first: there is none inside.
     sample::build(&say)?;
     registry::program(&say)?;
-    if env::var_os(bench::DOCKER_HOST).is_none() && can_isolate(&say) {
-        engine::install(&say)?;
-        compose::ensure(&Docker::of_the_user(), &say)?;
-        return isolate(programs, arguments);
-    }
-    let docker = env::var(bench::DOCKER_HOST).map_or_else(|_| Docker::of_the_user(), Docker::at);
+    let (docker, place) = if let Ok(host) = env::var(bench::DOCKER_HOST) {
+        (Docker::at(&host), format!("at {}={host}", bench::DOCKER_HOST))
+    } else {
+        let Err(obstacle) = can_isolate(&say) else {
+            engine::install(&say)?;
+            compose::ensure(&Docker::of_the_user(), &say)?;
+            return isolate(programs, arguments);
+        };
+        (Docker::of_the_user(), format!("here, and a private one cannot be started: {obstacle}"))
+    };
     if !docker.answers() {
-        return Err(engine::missing("no engine answers, and starting one needs root on Linux"));
+        return Err(engine::missing(&format!("no engine answers {place}")));
     }
     let mut stop = Stop::listen()?;
     let _lock = Lock::take(&say)?;
     on(docker, programs, arguments, &mut stop, &say).await
 }
 
-/// Whether this process may make namespaces, and has what is needed in them.
-fn can_isolate(say: lab::Say) -> bool {
-    let has_ip = || paths::program(&["ip"]).is_some() || debian::install(&["iproute2"], say).is_ok();
-    debian::is_root() && process::run(Command::new("unshare").args(UNSHARE).arg("true")).is_ok() && has_ip()
+/// Says what is in the way of namespaces, if anything is.
+fn can_isolate(say: lab::Say) -> std::result::Result<(), String> {
+    if !debian::is_root() {
+        return Err("that needs root on Linux".to_owned());
+    }
+    process::run(Command::new("unshare").args(UNSHARE).arg("true")).map_err(|error| error.to_string())?;
+    match paths::program(&["ip"]) {
+        Some(_) => Ok(()),
+        None => debian::install(&["iproute2"], say).map_err(|error| error.to_string()),
+    }
 }
 
 /// Becomes `lab run --inside` in new namespaces; comes back only if that fails.

@@ -228,4 +228,5 @@ async fn a_registry_that_is_not_there_or_silent_is_unavailable() {
     let (code, text) = told(resolve(&silent.authority, &limits).await);
     assert_eq!(code, "unavailable");
     assert!(text.contains("timed out after 1 s while waiting for the answer"), "{text}");
+    assert!(text.contains("limits.registry-seconds"), "{text}");
 }

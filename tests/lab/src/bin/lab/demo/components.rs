@@ -21,58 +21,40 @@ const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
 /// The port that the specification has for the registry; another one is taken if it is in use.
 const PORT: u16 = 5000;
 
-/// Everything that is running.
-pub struct Components {
-    /// The engine and the registry.
-    pub bench: Bench,
-    engine: Option<Engine>,
+/// Finds or starts them. What is started lives on after the demo, and after a demo that fails: to be looked at.
+pub fn prepare(screen: &Screen, made: &mut Made) -> Result<Bench> {
+    let step = screen.title("Docker Engine");
+    let docker = find_or_start_engine(screen, made)?;
+    let endpoint = docker.endpoint()?;
+    if !endpoint.starts_with("unix://") {
+        return Err(engine::missing(&format!(
+            "the engine is at {endpoint}, and the demo needs one on this machine"
+        )));
+    }
+    let version = docker.run(&["version", "--format", "{{.Server.Version}}"])?;
+    step.done(&format!("version {version} at {endpoint}"));
+
+    let step = screen.title("Docker Compose");
+    if let Some(folder) = compose::ensure(&docker, &|text| screen.say(text))? {
+        made.add(|made| {
+            made.stays.insert(format!("Compose in {}", folder.display()));
+        })?;
+        link(screen, made, &folder)?;
+    }
+    step.done(&format!("version {}", docker.run(&["compose", "version", "--short"])?));
+
+    let step = screen.title("Registry");
+    let registry = find_or_start_registry(screen, made)?;
+    step.done(&registry.url());
+
+    let step = screen.title("Sample service");
+    sample::build(&|text| screen.say(text))?;
+    step.done(&format!("a static program of {} kB", sample::bytes()?.len() / 1000));
+    Ok(Bench::new(docker, registry))
 }
 
-impl Components {
-    /// Finds or starts them.
-    pub fn prepare(screen: &Screen, made: &mut Made) -> Result<Self> {
-        let step = screen.title("Docker Engine");
-        let engine = find_or_start_engine(screen, made)?;
-        let docker = engine.as_ref().map_or_else(Docker::of_the_user, |engine| engine.docker().clone());
-        let endpoint = docker.endpoint()?;
-        if !endpoint.starts_with("unix://") {
-            return Err(engine::missing(&format!(
-                "the engine is at {endpoint}, and the demo needs one on this machine"
-            )));
-        }
-        let version = docker.run(&["version", "--format", "{{.Server.Version}}"])?;
-        step.done(&format!("version {version} at {endpoint}"));
-
-        let step = screen.title("Docker Compose");
-        if let Some(folder) = compose::ensure(&docker, &|text| screen.say(text))? {
-            made.add(|made| {
-                made.stays.insert(format!("Compose in {}", folder.display()));
-            })?;
-            link(screen, made, &folder)?;
-        }
-        step.done(&format!("version {}", docker.run(&["compose", "version", "--short"])?));
-
-        let step = screen.title("Registry");
-        let registry = find_or_start_registry(screen, made)?;
-        step.done(&registry.url());
-
-        let step = screen.title("Sample service");
-        sample::build(&|text| screen.say(text))?;
-        step.done(&format!("a static program of {} kB", sample::bytes()?.len() / 1000));
-        Ok(Self { bench: Bench::new(docker, registry), engine })
-    }
-
-    /// Lets engine and registry live on for playing.
-    pub fn leave_running(self) {
-        self.bench.leave_running();
-        if let Some(engine) = self.engine {
-            engine.leave_running();
-        }
-    }
-}
-
-/// The engine that answers, or one that is started; only the latter is given back.
-fn find_or_start_engine(screen: &Screen, made: &mut Made) -> Result<Option<Engine>> {
+/// The engine that answers, or one that is started.
+fn find_or_start_engine(screen: &Screen, made: &mut Made) -> Result<Docker> {
     if Docker::of_the_user().answers() {
         let ours = made.engine.as_ref().is_some_and(engine::is_running);
         screen.say(if ours {
@@ -80,7 +62,7 @@ fn find_or_start_engine(screen: &Screen, made: &mut Made) -> Result<Option<Engin
         } else {
             "using the one that is running"
         });
-        return Ok(None);
+        return Ok(Docker::of_the_user());
     }
     if let Some(host) = env::var_os("DOCKER_HOST") {
         return Err(engine::missing(&format!("no engine answers at DOCKER_HOST={}", host.display())));
@@ -95,7 +77,7 @@ fn find_or_start_engine(screen: &Screen, made: &mut Made) -> Result<Option<Engin
     }
     // Where a service manager runs, the package has started the engine by itself.
     if Docker::of_the_user().answers() {
-        return Ok(None);
+        return Ok(Docker::of_the_user());
     }
     if !lab::debian::is_root() {
         return Err(engine::missing("none is running, and starting one needs root"));
@@ -108,7 +90,7 @@ fn find_or_start_engine(screen: &Screen, made: &mut Made) -> Result<Option<Engin
     };
     screen.say(&format!("starting dockerd, with its data in {}", place.data.display()));
     made.add(|made| made.engine = Some(place.clone()))?;
-    Engine::start(place).map(Some)
+    Engine::start(place).map(Engine::leave_running)
 }
 
 /// Makes `docker compose` work for the user too.
@@ -146,5 +128,5 @@ fn find_or_start_registry(screen: &Screen, made: &mut Made) -> Result<Registry> 
     }
     made.add(|made| made.registry = Some(folder.clone()))?;
     let port = registry::is_free(PORT).then_some(PORT);
-    Registry::start(&program, &folder, port)
+    Registry::start(&program, &folder, port).map(Registry::leave_running)
 }

@@ -1,22 +1,28 @@
 //! The deploys of the demo, good and bad, each checked against the engine and the service itself.
 
-use std::process::Command;
+use std::{
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
 
 use lab::{
-    Behaviour, Error, Project, Result, SampleImage, Snapshot, image, paths,
+    Behaviour, Bench, Error, Project, Result, SampleImage, Snapshot, image, paths,
     project::{CONTAINER, NEIGHBOUR, SERVICE, Settings},
     snapshot::Running,
 };
 
 use super::{
     PROJECT,
-    components::Components,
     made::{Made, OnEngine},
 };
 use crate::screen::{Screen, shown};
 
 /// How long the demo waits for health before it calls it bad.
 const HEALTH_SECONDS: u32 = 10;
+
+/// How long the service may take to answer the demo itself.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Bytes of the padding layer: enough for the progress of an image to be seen.
 const PADDING: usize = 24_000_000;
@@ -37,6 +43,7 @@ pub struct Deploys {
 }
 
 /// What must be true after a deploy.
+#[derive(Clone, Copy)]
 enum Then {
     /// Container, image names and env file are as before.
     Unchanged,
@@ -46,8 +53,7 @@ enum Then {
 
 impl Deploys {
     /// Publishes the images as a CI would, and writes the Compose project.
-    pub fn publish(screen: &Screen, made: &mut Made, components: &Components) -> Result<Self> {
-        let bench = &components.bench;
+    pub fn publish(screen: &Screen, made: &mut Made, bench: &Bench) -> Result<Self> {
         if made.project.is_none() {
             bench.must_be_unused()?;
         }
@@ -70,7 +76,7 @@ impl Deploys {
             let pushed = image.push(bench.registry())?;
             screen.say(&format!("{} {what}", pushed.reference));
             made.add(|made| {
-                made.images.extend([pushed.digest, pushed.manifest_digest, pushed.config_digest])
+                made.images.extend([pushed.digest, pushed.manifest_digest, pushed.config_digest]);
             })?;
         }
         let neighbour = SampleImage::new(NEIGHBOUR, &commits.first).push(bench.registry())?;
@@ -162,12 +168,22 @@ impl Deploys {
         }
     }
 
+    /// A container that has just been brought back may need a moment.
     fn must_run(&self, commit: &str) -> Result<String> {
-        let running = Running::of(&self.project)?;
-        if running.is(commit) {
-            return Ok(format!("label, env and /health say {}", &commit[..12]));
+        let start = Instant::now();
+        loop {
+            match Running::of(&self.project) {
+                Ok(running) if running.is(commit) => {
+                    return Ok(format!("label, env and /health say {commit:.12}"));
+                }
+                Ok(running) => {
+                    let what = format!("commit {commit} was to run");
+                    return Err(Error::unexpected(what, format!("{running:#?}")));
+                }
+                Err(error) if start.elapsed() > PATIENCE => return Err(error),
+                Err(_) => thread::sleep(Duration::from_millis(200)),
+            }
         }
-        Err(Error::unexpected(format!("commit {commit} was to run"), format!("{running:#?}")))
     }
 
     /// What is there now, and what can be tried with it.

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use lab::{Result, lock::Lock, paths};
 
 pub use self::clean::clean;
-use self::{components::Components, deploys::Deploys, made::Made};
+use self::{deploys::Deploys, made::Made};
 use crate::screen::Screen;
 
 /// The name of the demo's Compose project.
@@ -32,9 +32,8 @@ fn demonstrate(screen: &Screen) -> Result<()> {
     let _lock = Lock::take(&|text| screen.say(text))?;
     let folder = paths::target()?.join("demo");
     let mut made = Made::load(&folder)?;
-    let components = Components::prepare(screen, &mut made)?;
-    let deploys = Deploys::publish(screen, &mut made, &components)?;
+    let bench = components::prepare(screen, &mut made)?;
+    let deploys = Deploys::publish(screen, &mut made, &bench)?;
     deploys.run(screen)?;
-    components.leave_running();
     deploys.say_goodbye(screen)
 }
