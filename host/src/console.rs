@@ -141,7 +141,9 @@ pub fn notice(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
-fn colour_wanted() -> bool {
+/// Whether the operator takes colour at all.
+#[must_use]
+pub fn colour_wanted() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
         && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }

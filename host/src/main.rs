@@ -1,20 +1,17 @@
 //! Parse, call one command, map its result to an exit code.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
 use host::commands::Cli;
 use host::console;
 use host::fault::Fault;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("HOST_LOG").unwrap_or_else(|_| "warn".into()),
-        )
-        .with_writer(std::io::stderr)
-        .init();
+    trace();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let result = match &runtime {
         Ok(runtime) => runtime.block_on(cli.run()),
@@ -32,4 +29,16 @@ fn main() -> ExitCode {
             ExitCode::from(fault.exit_code())
         }
     }
+}
+
+/// `HOST_LOG` takes a level, for this program only: what libraries trace may hold a container's environment.
+fn trace() {
+    use tracing_subscriber::layer::SubscriberExt;
+    use tracing_subscriber::util::SubscriberInitExt;
+    let wanted = std::env::var("HOST_LOG").ok().and_then(|level| level.parse().ok());
+    let own = Targets::new().with_target("host", wanted.unwrap_or(LevelFilter::WARN));
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal() && console::colour_wanted());
+    tracing_subscriber::registry().with(own).with(lines).init();
 }

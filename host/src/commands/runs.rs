@@ -114,35 +114,6 @@ fn show(detail: &RunDetail) -> String {
         let asked = format!("{} → {}  commit {}", run.service, run.environment, run.commit);
         text += &(asked + "\n  decision  (unfinished: still going, or killed)\n");
     }
-    let mut lines = vec![format!(
-        "{:<23} {:<18} {:<5} {:<12} {:<7} {}",
-        "RUN", "SERVICE", "ENV", "COMMIT", "MODE", "DECISION"
-    )];
-    lines.extend(runs.iter().map(|run| {
-        format!(
-            "{:<23} {:<18} {:<5} {:<12} {:<7} {}",
-            run.id,
-            run.service,
-            run.environment,
-            run.commit.get(..12).unwrap_or(&run.commit),
-            run.mode,
-            run.decision.as_deref().unwrap_or("(unfinished)")
-        )
-    }));
-    lines.join("\n") + "\n"
-}
-
-fn show(detail: &RunDetail) -> String {
-    let run = &detail.run;
-    let mut text = format!("{}  {}  by {}\n", run.id, run.started, run.requester);
-    let report = detail.report.clone().and_then(|report| serde_json::from_value::<Report>(report).ok());
-    match report {
-        Some(report) => text += &render(&report, Style { colour: console::colour_on_stdout(), steps: false }),
-        None => {
-            let asked = format!("{} → {}  commit {}", run.service, run.environment, run.commit);
-            text += &(asked + "\n  decision  (unfinished: still going, or killed)\n");
-        }
-    }
     let mut lines = vec!["\npass        seq  operation              policy   outcome".to_owned()];
     for row in &detail.operations {
         let name = row.operation.get("operation").and_then(Value::as_str).unwrap_or("?");

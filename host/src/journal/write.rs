@@ -45,7 +45,7 @@ pub struct Begin<'a> {
     pub commit: &'a Commit,
     /// `dry-run`, `plan` or `live`.
     pub mode: &'a str,
-    /// One transaction for the whole run: nothing is changed, so nothing is lost with it.
+    /// One transaction for the whole run: it takes milliseconds, and nothing is changed that could be lost with it.
     pub batched: bool,
     /// Who asked.
     pub requester: &'a str,

@@ -109,7 +109,7 @@ impl Host {
             environment: &request.environment,
             commit: &request.commit,
             mode: request.mode.as_str(),
-            batched: request.mode != Mode::Live,
+            batched: request.mode == Mode::DryRun,
             requester: &self.requester,
             on_failure: request.on_failure,
             plugin: (&loaded.which.digest, &descriptor.version, &loaded.bytes),

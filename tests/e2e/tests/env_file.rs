@@ -11,7 +11,8 @@ const KEPT: &str = "# kept by hand\r\nTZ=Etc/UTC\n\nQUOTED=\"a b # c\" # why\nSI
 fn everything_but_the_stamp_stays() {
     let stage = Stage::new();
     let first = stage.published("first");
-    let with_stamp = format!("{KEPT}UNIDESK_PROJECT_MANAGER_DEPLOY_COMMIT=stale\r\nLAST=without a line break");
+    let with_stamp =
+        format!("{KEPT}UNIDESK_PROJECT_MANAGER_DEPLOY_COMMIT=stale\r\nLAST=without a line break");
     stage.project().write_env_file(&with_stamp).expect("an env file");
 
     let run = stage.deploy(&first, &["--run-now"]);

@@ -2,10 +2,7 @@
 
 use std::{env, path::Path};
 
-use crate::{
-    Docker, Error, Project, Registry, Result,
-    project::{self, Settings},
-};
+use crate::{Docker, Error, Project, Registry, Result, project::Settings};
 
 /// The engine's address.
 pub const DOCKER_HOST: &str = "HOST_LAB_DOCKER_HOST";
@@ -69,20 +66,5 @@ impl Bench {
     /// Writes a project for this bench.
     pub fn project(&self, directory: &Path, name: &str, settings: &Settings) -> Result<Project> {
         Project::write(directory, name, self, settings)
-    }
-
-    /// Fails if the engine has a container or an image that deploys of the lab would replace.
-    pub fn must_be_unused(&self) -> Result<()> {
-        let remedy = "if it is the demo's: cargo xtask demo --clean; else use another engine (DOCKER_HOST)";
-        let taken = |what| Err(Error::Taken { what, remedy: remedy.to_owned() });
-        if self.docker.container(project::CONTAINER)?.is_some() {
-            return taken(format!("a container {}", project::CONTAINER));
-        }
-        for name in [project::SERVICE, project::NEIGHBOUR_IMAGE] {
-            if !self.docker.image_names(name)?.is_empty() {
-                return taken(format!("an image {name}"));
-            }
-        }
-        Ok(())
     }
 }

@@ -137,6 +137,21 @@ impl Project {
     }
 }
 
+/// Fails if the engine has a container or an image that deploys to a project of the lab would replace.
+pub fn must_be_unused(docker: &Docker) -> Result<()> {
+    let remedy = "if it is the demo's: cargo xtask demo --clean; else use another engine (DOCKER_HOST)";
+    let taken = |what| Err(Error::Taken { what, remedy: remedy.to_owned() });
+    if docker.container(CONTAINER)?.is_some() {
+        return taken(format!("a container {CONTAINER}"));
+    }
+    for name in [SERVICE, NEIGHBOUR_IMAGE] {
+        if !docker.image_names(name)?.is_empty() {
+            return taken(format!("an image {name}"));
+        }
+    }
+    Ok(())
+}
+
 /// Removes the containers and networks that carry the label of a Compose project.
 pub fn remove(docker: &Docker, project: &str) -> Result<()> {
     let filter = format!("label=com.docker.compose.project={project}");

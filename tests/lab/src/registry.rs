@@ -1,57 +1,39 @@
-//! A registry on loopback, run from Debian's package without installing it.
+//! A registry on loopback: Debian's program, run without installing it, or a container.
+
+mod container;
+mod program;
 
 use std::{
-    env::consts::ARCH,
-    fs,
     net::TcpListener,
     path::{Path, PathBuf},
-    process::{Child, Command},
+    process::Child,
     time::Duration,
 };
 
-use crate::{Error, Result, Say, debian, http, paths, process};
-
-/// Where the address stands in the configuration.
-const ADDRESS_KEY: &str = "addr: ";
+use crate::{Docker, Error, Result, Say, debian, http, process};
 
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// A running registry of our own; stopped when dropped, unless it is left running.
+/// A registry that answers. One of our own is stopped when dropped, unless it is left running.
 #[derive(Debug)]
 pub struct Registry {
     address: String,
-    process: Option<Child>,
+    runs: Runs,
+}
+
+/// What ends together with the value.
+#[derive(Debug)]
+enum Runs {
+    Elsewhere,
+    Process(Child),
+    Container(Docker),
 }
 
 impl Registry {
-    /// Starts a registry that keeps its images in `folder`, on the given port or a free one.
-    pub fn start(program: &Path, folder: &Path, port: Option<u16>) -> Result<Self> {
-        let port = port.map_or_else(free_port, Ok)?;
-        let address = format!("127.0.0.1:{port}");
-        let storage = folder.join("storage");
-        paths::make_folder(&storage)?;
-        let config = config_file(folder);
-        paths::write(&config, configuration(&address, &storage))?;
-
-        let log = folder.join("registry.log");
-        let process = process::start(Command::new(program).arg("serve").arg(&config), &log)?;
-        let mut registry = Self { address, process: Some(process) };
-        registry.wait(&log)?;
-        Ok(registry)
-    }
-
     /// A registry that runs already at `host:port`.
     #[must_use]
     pub fn at(address: impl Into<String>) -> Self {
-        Self { address: address.into(), process: None }
-    }
-
-    fn wait(&mut self, log: &Path) -> Result<()> {
-        let Some(process) = &mut self.process else {
-            return Ok(());
-        };
-        let address = &self.address;
-        process::wait_until("the registry", process, log, PATIENCE, || answers(address))
+        Self { address: address.into(), runs: Runs::Elsewhere }
     }
 
     /// `host:port`, as it stands in image names.
@@ -69,55 +51,68 @@ impl Registry {
     /// Lets it live on after this program; [`stop`] ends it.
     #[must_use]
     pub fn leave_running(mut self) -> Self {
-        self.process = None;
+        self.runs = Runs::Elsewhere;
         self
     }
 }
 
 impl Drop for Registry {
     fn drop(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            // Nobody is left to tell; what could not be stopped shows in the process list.
-            process::stop_child(&mut process, PATIENCE).ok();
+        // Nobody is left to tell; what could not be stopped shows in the lists of processes and containers.
+        match &mut self.runs {
+            Runs::Elsewhere => {}
+            Runs::Process(process) => process::stop_child(process, PATIENCE).unwrap_or_default(),
+            Runs::Container(docker) => container::remove(docker).unwrap_or_default(),
         }
     }
 }
 
-/// Finds the program of a registry, or unpacks it from Debian's package into the cache.
-pub fn program(say: Say) -> Result<PathBuf> {
-    if let Some(program) = paths::program(&["docker-registry", "registry"]) {
-        return Ok(program);
+/// What a registry can be made of on this machine.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A program.
+    Program(PathBuf),
+    /// An image, in this engine.
+    Image(Docker),
+}
+
+impl Source {
+    /// A program on PATH, one from Debian's package, or else an image that the engine has or can pull.
+    pub fn find(docker: &Docker, say: Say) -> Result<Self> {
+        if let Some(program) = program::on_path() {
+            return Ok(Self::Program(program));
+        }
+        if debian::has_apt() {
+            return program::unpack(say).map(Self::Program);
+        }
+        container::pull(docker, say).map(|()| Self::Image(docker.clone()))
     }
-    if !debian::has_apt() {
-        return Err(Error::Missing {
-            what: "a registry",
-            why: "there is no `docker-registry` or `registry` on PATH, and no apt-get to get one".to_owned(),
-            remedy: "put the program of the CNCF Distribution registry on PATH as `registry`".to_owned(),
-        });
+
+    /// Starts a registry that keeps its images in `folder` or in its container, on the given port or a free one.
+    pub fn start(&self, folder: &Path, port: Option<u16>) -> Result<Registry> {
+        let port = port.map_or_else(free_port, Ok)?;
+        let address = format!("127.0.0.1:{port}");
+        match self {
+            Self::Program(program) => program::start(program, folder, address),
+            Self::Image(docker) => container::start(docker, address),
+        }
     }
-    let folder = paths::cache()?.join(format!("docker-registry-{ARCH}"));
-    debian::unpack("docker-registry", &folder, say)?;
-    Ok(folder.join("usr/bin/docker-registry"))
+}
+
+/// The registry that was left running with this folder or in this engine, if it still is.
+#[must_use]
+pub fn left_running(folder: &Path, docker: &Docker) -> Option<Registry> {
+    program::left_running(folder).or_else(|| container::left_running(docker)).map(Registry::at)
 }
 
 /// Stops a registry that was left running with this folder, if it still does.
 pub fn stop(folder: &Path) -> Result<()> {
-    process::with_argument(&config_file(folder)).into_iter().try_for_each(|id| process::stop(id, PATIENCE))
+    program::stop(folder)
 }
 
-/// The registry that was left running with this folder, if it still is.
-#[must_use]
-pub fn left_running(folder: &Path) -> Option<Registry> {
-    let config = config_file(folder);
-    let written = fs::read_to_string(&config).ok()?;
-    let address = written.lines().find_map(|line| line.trim().strip_prefix(ADDRESS_KEY))?;
-    (!process::with_argument(&config).is_empty()).then(|| Registry::at(address))
-}
-
-/// Whether a registry answers at this address.
-#[must_use]
-pub fn answers(address: &str) -> bool {
-    http::get(address, "/v2/").is_ok_and(|answer| answer.status == 200)
+/// Removes a registry that was left running as a container, if it is still there.
+pub fn remove_container(docker: &Docker) -> Result<()> {
+    container::remove(docker)
 }
 
 /// Whether nothing listens on this port of 127.0.0.1.
@@ -131,16 +126,7 @@ fn free_port() -> Result<u16> {
     listener.map(|address| address.port()).map_err(Error::io("find a free port on 127.0.0.1"))
 }
 
-fn config_file(folder: &Path) -> PathBuf {
-    folder.join("registry.yml")
-}
-
-fn configuration(address: &str, storage: &Path) -> String {
-    format!(
-        "version: 0.1\n\
-         log:\n  accesslog:\n    disabled: true\n  level: warn\n\
-         storage:\n  filesystem:\n    rootdirectory: {storage}\n  delete:\n    enabled: true\n\
-         http:\n  {ADDRESS_KEY}{address}\n",
-        storage = storage.display()
-    )
+/// Whether a registry answers at this address.
+fn answers(address: &str) -> bool {
+    http::get(address, "/v2/").is_ok_and(|answer| answer.status == 200)
 }

@@ -54,6 +54,6 @@ fn a_stamped_commit_runs_and_the_neighbour_stays() -> Result<()> {
         ["the container"],
         "only the container is another one"
     );
-    assert!(bench.must_be_unused().is_err(), "{CONTAINER} is in the way of another project");
+    assert!(project::must_be_unused(bench.docker()).is_err(), "{CONTAINER} is in the way of another project");
     Ok(())
 }

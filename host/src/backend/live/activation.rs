@@ -8,7 +8,7 @@ mod state;
 use std::sync::OnceLock;
 
 pub use started::{Started, still_same};
-pub use state::{ActivationState, Running};
+use state::{ActivationState, Running};
 
 use super::compose::Compose;
 use super::delivery::{foreign, identity};
@@ -52,12 +52,6 @@ impl<'a> Activation<'a> {
             call,
             started: OnceLock::new(),
         })
-    }
-
-    /// The Compose project, for the commands that are run.
-    #[must_use]
-    pub fn compose(&self) -> &Compose {
-        &self.compose
     }
 
     /// The container that [`Change::apply`] started; nothing before that, and nothing if it failed.

@@ -17,7 +17,7 @@ use bollard::query_parameters::{
 };
 use futures_util::{Stream, StreamExt};
 
-pub use facts::{ContainerFacts, ImageFacts, Network, Owner, ServiceContainer};
+pub use facts::{ContainerFacts, ImageFacts, Network, ServiceContainer};
 
 use super::words::{plain, quoted, seconds};
 use crate::answer::CallError;
@@ -37,8 +37,8 @@ const REPLACES_LABEL: &str = "com.docker.compose.replace";
 const ONE_OFF_LABEL: &str = "com.docker.compose.oneoff";
 
 /// How an engine keeps images: it decides which digest it calls an image's id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ImageStore {
+#[derive(Debug, Clone, Copy)]
+enum ImageStore {
     /// The engine's own store: an image's id is the digest of its configuration.
     Classic,
     /// containerd's: an image's id is the digest of its manifest, or of its index if it was pulled by that.
@@ -50,7 +50,6 @@ pub enum ImageStore {
 pub struct Engine {
     docker: Docker,
     address: String,
-    id: String,
     store: ImageStore,
     within: Duration,
 }
@@ -84,7 +83,7 @@ impl Engine {
             matches!(pair.as_slice(), [key, value] if key == "driver-type" && value.starts_with("io.containerd."))
         });
         let store = if containerd { ImageStore::Containerd } else { ImageStore::Classic };
-        Ok(Self { docker, address: address.to_owned(), id: info.id.unwrap_or_default(), store, within })
+        Ok(Self { docker, address: address.to_owned(), store, within })
     }
 
     /// The address it was reached at; also right as `DOCKER_HOST`.
@@ -97,18 +96,6 @@ impl Engine {
     #[must_use]
     pub fn command(&self) -> String {
         format!("docker -H {}", self.address)
-    }
-
-    /// The engine's own id: two addresses with the same one are the same engine.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// How it keeps images.
-    #[must_use]
-    pub fn store(&self) -> ImageStore {
-        self.store
     }
 
     /// What this engine calls an image that was pulled by the digest the registry serves.

@@ -41,7 +41,7 @@ impl Activation<'_> {
         {
             // Half of the way back would leave a stamp and names that contradict what runs.
             return vec![format!(
-                "anything (image {}, which ran before, is no longer in this engine)",
+                "the activation (image {}, which ran before, is no longer in this engine)",
                 old.image
             )];
         }

@@ -19,10 +19,6 @@ pub struct ImageFacts {
     pub id: String,
     /// The labels of its configuration.
     pub labels: BTreeMap<String, String>,
-    /// Its names with a tag.
-    pub tags: Vec<String>,
-    /// Its names with a digest.
-    pub digests: Vec<String>,
 }
 
 impl TryFrom<ImageInspect> for ImageFacts {
@@ -32,8 +28,6 @@ impl TryFrom<ImageInspect> for ImageFacts {
         Ok(Self {
             id: found.id.ok_or_else(|| lacking("an image without an id"))?,
             labels: found.config.and_then(|config| config.labels).into_iter().flatten().collect(),
-            tags: found.repo_tags.unwrap_or_default(),
-            digests: found.repo_digests.unwrap_or_default(),
         })
     }
 }

@@ -13,10 +13,12 @@ use std::{
 };
 
 use lab::{
-    Bench, Docker, Error, Registry, Result, bench, compose, debian,
+    Bench, Docker, Error, Result, bench, compose, debian,
     engine::{self, Engine, Place},
     lock::Lock,
-    paths, process, registry, sample,
+    paths, process, project,
+    registry::Source,
+    sample,
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -48,14 +50,13 @@ async fn in_lab(
     let say = |text: &str| screen.say(text);
     if inside {
         let mut stop = Stop::listen()?;
-        let _lock = Lock::take(&say)?;
+        let _lock = Lock::take("lab", &say)?;
         let engine = start_engine()?;
         return on(engine.docker().clone(), programs, arguments, &mut stop, &say).await;
     }
 
     // Everything that needs the network comes first: there is none inside.
     sample::build(&say)?;
-    registry::program(&say)?;
     let (docker, place) = if let Ok(host) = env::var(bench::DOCKER_HOST) {
         (Docker::at(&host), format!("at {}={host}", bench::DOCKER_HOST))
     } else {
@@ -70,7 +71,7 @@ async fn in_lab(
         return Err(engine::missing(&format!("no engine answers {place}")));
     }
     let mut stop = Stop::listen()?;
-    let _lock = Lock::take(&say)?;
+    let _lock = Lock::take("lab", &say)?;
     on(docker, programs, arguments, &mut stop, &say).await
 }
 
@@ -80,6 +81,9 @@ fn can_isolate(say: lab::Say) -> std::result::Result<(), String> {
         return Err("that needs root on Linux".to_owned());
     }
     process::run(Command::new("unshare").args(UNSHARE).arg("true")).map_err(|error| error.to_string())?;
+    if let Source::Image(_) = Source::find(&Docker::of_the_user(), say).map_err(|error| error.to_string())? {
+        return Err("there is no program of a registry, and images cannot be pulled in there".to_owned());
+    }
     match paths::program(&["ip"]) {
         Some(_) => Ok(()),
         None => debian::install(&["iproute2"], say).map_err(|error| error.to_string()),
@@ -121,11 +125,11 @@ async fn on(
 ) -> Result<ExitCode> {
     let config = compose::ensure(&docker, say)?;
     let docker = docker.with_config(config);
+    project::must_be_unused(&docker)?;
     let folder = paths::target()?.join("lab/registry");
     remove_folder(&folder)?;
-    let registry = Registry::start(&registry::program(say)?, &folder, None)?;
+    let registry = Source::find(&docker, say)?.start(&folder, None)?;
     let bench = Bench::new(docker, registry);
-    bench.must_be_unused()?;
     let environment = bench.environment()?;
 
     let mut code = ExitCode::SUCCESS;

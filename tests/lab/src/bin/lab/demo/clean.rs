@@ -4,7 +4,7 @@ use std::{fs, path::Path, process::ExitCode};
 
 use lab::{Docker, Error, Result, engine, lock::Lock, paths, project, registry};
 
-use super::made::{Made, OnEngine};
+use super::made::Made;
 use crate::screen::Screen;
 
 /// Removes everything that the demo made; it may be repeated.
@@ -16,7 +16,7 @@ pub fn clean(screen: &Screen) -> ExitCode {
 }
 
 fn remove(screen: &Screen) -> Result<()> {
-    let _lock = Lock::take(&|text| screen.say(text))?;
+    let _lock = Lock::take("demo", &|text| screen.say(text))?;
     let made = Made::load(&paths::target()?.join("demo"))?;
     if !made.exists() {
         screen.say("there is nothing of a demo here");
@@ -44,7 +44,7 @@ fn remove(screen: &Screen) -> Result<()> {
 
 /// Containers, networks and images, unless they vanish with an engine that has ended already.
 fn remove_from_engine(screen: &Screen, made: &Made) -> Result<()> {
-    let Some(OnEngine { name, docker }) = &made.project else {
+    let Some(docker) = &made.docker else {
         return Ok(());
     };
     let docker = Docker::at(docker.clone());
@@ -56,8 +56,14 @@ fn remove_from_engine(screen: &Screen, made: &Made) -> Result<()> {
             Err(engine::missing("the engine that the demo used does not answer"))
         };
     }
-    project::remove(&docker, name)?;
-    screen.say(&format!("containers and networks of the Compose project {name}"));
+    if made.registry_container {
+        registry::remove_container(&docker)?;
+        screen.say("the container of the registry");
+    }
+    if let Some(name) = &made.project {
+        project::remove(&docker, name)?;
+        screen.say(&format!("containers and networks of the Compose project {name}"));
+    }
 
     let present = docker.run(&["image", "ls", "--all", "--quiet", "--no-trunc"])?;
     let ours = made.images.iter().filter(|id| present.lines().any(|line| line == *id));

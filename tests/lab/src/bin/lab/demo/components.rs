@@ -9,7 +9,9 @@ use std::{
 use lab::{
     Bench, Docker, Error, Registry, Result, compose,
     engine::{self, Engine, Place},
-    paths, registry, sample,
+    paths,
+    registry::{self, Source},
+    sample,
 };
 
 use super::made::Made;
@@ -31,20 +33,21 @@ pub fn prepare(screen: &Screen, made: &mut Made) -> Result<Bench> {
             "the engine is at {endpoint}, and the demo needs one on this machine"
         )));
     }
+    made.add(|made| made.docker = Some(endpoint.clone()))?;
     let version = docker.run(&["version", "--format", "{{.Server.Version}}"])?;
     step.done(&format!("version {version} at {endpoint}"));
 
     let step = screen.title("Docker Compose");
     if let Some(folder) = compose::ensure(&docker, &|text| screen.say(text))? {
         made.add(|made| {
-            made.stays.insert(format!("Compose in {}", folder.display()));
+            made.stays.insert(format!("Compose in {}, and what Go cached to build it", folder.display()));
         })?;
         link(screen, made, &folder)?;
     }
     step.done(&format!("version {}", docker.run(&["compose", "version", "--short"])?));
 
     let step = screen.title("Registry");
-    let registry = find_or_start_registry(screen, made)?;
+    let registry = find_or_start_registry(screen, made, &docker)?;
     step.done(&registry.url());
 
     let step = screen.title("Sample service");
@@ -114,19 +117,24 @@ fn link(screen: &Screen, made: &mut Made, folder: &Path) -> Result<()> {
 }
 
 /// The registry of an earlier demo, or a new one.
-fn find_or_start_registry(screen: &Screen, made: &mut Made) -> Result<Registry> {
+fn find_or_start_registry(screen: &Screen, made: &mut Made, docker: &Docker) -> Result<Registry> {
     let folder = made.folder.join("registry");
-    if let Some(registry) = registry::left_running(&folder) {
+    if let Some(registry) = registry::left_running(&folder, docker) {
         screen.say("the one that an earlier demo started");
         return Ok(registry);
     }
-    let program = registry::program(&|text| screen.say(text))?;
-    if program.starts_with(paths::cache()?) {
-        made.add(|made| {
+    let source = Source::find(docker, &|text| screen.say(text))?;
+    match &source {
+        Source::Program(program) if program.starts_with(paths::cache()?) => made.add(|made| {
             made.stays.insert(format!("the registry's program {}", program.display()));
-        })?;
+        })?,
+        Source::Program(_) => {}
+        Source::Image(_) => made.add(|made| {
+            made.registry_container = true;
+            made.stays.insert("the image of the registry".to_owned());
+        })?,
     }
     made.add(|made| made.registry = Some(folder.clone()))?;
     let port = registry::is_free(PORT).then_some(PORT);
-    Registry::start(&program, &folder, port).map(Registry::leave_running)
+    source.start(&folder, port).map(Registry::leave_running)
 }

@@ -8,14 +8,11 @@ use std::{
 
 use lab::{
     Behaviour, Bench, Error, Project, Result, SampleImage, Snapshot, image, paths,
-    project::{CONTAINER, NEIGHBOUR, SERVICE, Settings},
+    project::{self, CONTAINER, NEIGHBOUR, SERVICE, Settings},
     snapshot::Running,
 };
 
-use super::{
-    PROJECT,
-    made::{Made, OnEngine},
-};
+use super::{PROJECT, made::Made};
 use crate::screen::{Screen, shown};
 
 /// How long the demo waits for health before it calls it bad.
@@ -55,7 +52,7 @@ impl Deploys {
     /// Publishes the images as a CI would, and writes the Compose project.
     pub fn publish(screen: &Screen, made: &mut Made, bench: &Bench) -> Result<Self> {
         if made.project.is_none() {
-            bench.must_be_unused()?;
+            project::must_be_unused(bench.docker())?;
         }
         let commits = Commits {
             first: image::commit("the first commit"),
@@ -83,11 +80,10 @@ impl Deploys {
         step.done("pushed");
 
         let step = screen.title("A Compose project");
-        let docker = bench.docker().endpoint()?;
         let (digest, config) = (neighbour.digest.clone(), neighbour.config_digest.clone());
         made.add(|made| {
             made.images.extend([digest, config]);
-            made.project = Some(OnEngine { name: PROJECT.to_owned(), docker });
+            made.project = Some(PROJECT.to_owned());
         })?;
         let project = bench.project(&made.folder, PROJECT, &settings()?)?;
         project.start_neighbour(&neighbour)?;
@@ -107,7 +103,7 @@ impl Deploys {
         self.deploy(screen, "A commit whose image lies about its revision", lying, live, 1, Then::Unchanged)?;
 
         let title = "A commit that never gets healthy, with the way back";
-        self.deploy_and(screen, title, failing, back, 1, |_| self.must_run(second))?;
+        self.deploy_and(screen, title, failing, back, 1, |before| self.must_be_back(before, second))?;
         self.deploy(screen, "Back to the first commit, by deploying it", first, live, 0, Then::Runs)
     }
 
@@ -165,6 +161,15 @@ impl Deploys {
         match before.differences(&Snapshot::of(&self.project)?).as_slice() {
             [] => Ok("container, image names and env file are as before".to_owned()),
             changed => Err(Error::unexpected("nothing was to change, but", changed.join(", "))),
+        }
+    }
+
+    /// Another container of the same commit, and all else is as before.
+    fn must_be_back(&self, before: &Snapshot, commit: &str) -> Result<String> {
+        let found = self.must_run(commit)?;
+        match before.differences(&Snapshot::of(&self.project)?).as_slice() {
+            [] | ["the container"] => Ok(format!("image names and env file are as before, {found}")),
+            changed => Err(Error::unexpected("everything was to be as before, but", changed.join(", "))),
         }
     }
 

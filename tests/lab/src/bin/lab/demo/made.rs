@@ -24,21 +24,16 @@ pub struct Made {
     pub link_folders: Vec<PathBuf>,
     /// The folder of the registry.
     pub registry: Option<PathBuf>,
-    /// The Compose project, on the engine at this address.
-    pub project: Option<OnEngine>,
-    /// Images in that engine, by any of the digests that an engine may know them by.
+    /// The address of the engine that the following are in, ours or not.
+    pub docker: Option<String>,
+    /// The Compose project.
+    pub project: Option<String>,
+    /// Whether the registry is a container.
+    pub registry_container: bool,
+    /// Images, by any of the digests that an engine may know them by.
     pub images: BTreeSet<String>,
     /// What stays because it is not the demo's alone.
     pub stays: BTreeSet<String>,
-}
-
-/// Something that lives in an engine.
-#[derive(Debug, Deserialize, Serialize)]
-pub struct OnEngine {
-    /// Its name.
-    pub name: String,
-    /// The engine's address.
-    pub docker: String,
 }
 
 impl Made {

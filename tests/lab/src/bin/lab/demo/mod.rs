@@ -29,7 +29,7 @@ pub fn run(screen: &Screen) -> ExitCode {
 }
 
 fn demonstrate(screen: &Screen) -> Result<()> {
-    let _lock = Lock::take(&|text| screen.say(text))?;
+    let _lock = Lock::take("demo", &|text| screen.say(text))?;
     let folder = paths::target()?.join("demo");
     let mut made = Made::load(&folder)?;
     let bench = components::prepare(screen, &mut made)?;
