@@ -67,7 +67,9 @@ pub async fn run(args: &DeployArgs, global: &Global) -> Result<u8, Fault> {
     if mode != Mode::Plan || report.decision != Decision::Planned {
         return Ok(report.decision.exit_code());
     }
-    match asked(&request)? {
+    // A reader of JSON gets one document and no question.
+    let answer = if global.output == Output::Text { asked(&request)? } else { None };
+    match answer {
         Some(true) => {}
         Some(false) => return Ok(0),
         None => {

@@ -26,6 +26,7 @@ use crate::report::{Facts, Mode, PluginPart, Report, RunResult, build};
 use crate::step::Step;
 
 use conclude::{Failing, conclude_live, conclude_observed, unsupported_environment, unsupported_service};
+use proof::Shortfall;
 
 pub use services::{EnvironmentRow, ServiceRow};
 
@@ -213,7 +214,9 @@ impl Run<'_> {
         let mut acted = self.pass(Backend::Live(Arc::clone(&self.far), recording)).await?;
         let verdict = proof::verdict(&acted.outcome, acted.gate.steps(), &self.request.commit);
         let mut undone = Vec::new();
-        if verdict.is_err() && self.request.on_failure == OnFailure::Rollback {
+        // Degraded is no failure: the requested commit runs and is proved.
+        let failed = matches!(&verdict, Err(shortfall) if !matches!(shortfall, Shortfall::Degraded(_)));
+        if failed && self.request.on_failure == OnFailure::Rollback {
             undone = take_back(&mut acted.gate).await;
         }
         let result = conclude_live(self.request, verdict, acted.gate.steps(), &undone);

@@ -47,7 +47,7 @@ impl Place {
     }
 }
 
-/// A running engine of our own; stopped and removed when dropped, unless it is left running.
+/// A running engine of our own; stopped when dropped, unless it is left running.
 #[derive(Debug)]
 pub struct Engine {
     docker: Docker,
@@ -64,6 +64,10 @@ impl Engine {
         let program = program().ok_or_else(|| missing("dockerd is not installed"))?;
         for folder in [&place.data, &place.runtime] {
             paths::make_folder(folder)?;
+        }
+        if !is_running(&place) {
+            // Left by an engine that was killed; the number in it may be somebody else's by now.
+            fs::remove_file(place.pid_file()).ok();
         }
         let mut command = Command::new(program);
         command
@@ -110,7 +114,6 @@ impl Drop for Engine {
         if let Some(mut process) = self.process.take() {
             // Nobody is left to tell; what could not be stopped shows in the process list.
             process::stop_child(&mut process, PATIENCE).ok();
-            remove_files(&self.place).ok();
         }
     }
 }
@@ -140,11 +143,6 @@ pub fn remove(place: &Place) -> Result<()> {
     for id in process::with_argument(&place.pid_file()) {
         process::stop(id, PATIENCE)?;
     }
-    remove_files(place)
-}
-
-/// What an engine leaves behind when it has ended.
-fn remove_files(place: &Place) -> Result<()> {
     remove_control_groups();
     for folder in [&place.data, &place.runtime] {
         unmount_below(folder)?;

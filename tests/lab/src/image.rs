@@ -31,7 +31,13 @@ pub const SOURCE_REPOSITORY: &str = "https://github.com/pikasTech/unidesk";
 /// A commit for a text: always the same one, and nobody's.
 #[must_use]
 pub fn commit(text: &str) -> String {
-    manifest::digest(text.as_bytes()).chars().skip("sha256:".len()).take(40).collect()
+    commit_of(text.as_bytes())
+}
+
+/// A commit for some content: another one when the content is another.
+#[must_use]
+pub fn commit_of(content: &[u8]) -> String {
+    manifest::digest(content).chars().skip("sha256:".len()).take(40).collect()
 }
 
 /// An image of the sample service; the same input gives the same bytes.

@@ -28,8 +28,8 @@ pub(super) struct Document {
 }
 
 impl Document {
-    fn new(media_type: &'static str, value: &Value) -> Self {
-        let data = value.to_string().into_bytes();
+    fn new(media_type: &'static str, value: Value) -> Self {
+        let data = sorted(value).to_string().into_bytes();
         Self { media_type, digest: digest(&data), data }
     }
 
@@ -69,7 +69,7 @@ impl Manifest {
             "rootfs": { "type": "layers", "diff_ids": diff_ids },
         });
         let layers = layers.iter().map(|layer| descriptor(LAYER, &layer.digest, layer.data.len()));
-        Self::with(Document::new(CONFIG, &config), &layers.collect::<Vec<_>>(), architecture)
+        Self::with(Document::new(CONFIG, config), &layers.collect::<Vec<_>>(), architecture)
     }
 
     /// What build tools add to an index to say how an image was made: a manifest that is no image.
@@ -81,7 +81,7 @@ impl Manifest {
             "rootfs": { "type": "layers", "diff_ids": [statement.diff_id] },
         });
         let layers = [descriptor(STATEMENT, &statement.digest, statement.data.len())];
-        Self::with(Document::new(CONFIG, &config), &layers, "unknown")
+        Self::with(Document::new(CONFIG, config), &layers, "unknown")
     }
 
     fn with(config: Document, layers: &[Value], architecture: &str) -> Self {
@@ -91,7 +91,7 @@ impl Manifest {
             "config": config.descriptor(),
             "layers": layers,
         });
-        let document = Document::new(MANIFEST, &manifest);
+        let document = Document::new(MANIFEST, manifest);
         Self { document, config, architecture: architecture.to_owned() }
     }
 }
@@ -105,7 +105,19 @@ pub(super) fn index(images: &[Manifest], attestation: &Manifest) -> Document {
         "vnd.docker.reference.digest": images.first().map(|image| &image.document.digest),
     });
     entries.push(last);
-    Document::new(INDEX, &json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": entries }))
+    Document::new(INDEX, json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": entries }))
+}
+
+/// Whether an object keeps the order of its keys depends on who else uses the JSON library; the bytes must not.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let fields: BTreeMap<String, Value> = fields.into_iter().collect();
+            fields.into_iter().map(|(key, value)| (key, sorted(value))).collect()
+        }
+        Value::Array(items) => items.into_iter().map(sorted).collect(),
+        other => other,
+    }
 }
 
 fn entry(manifest: &Manifest, os: &str) -> Value {

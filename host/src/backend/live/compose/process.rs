@@ -51,6 +51,7 @@ impl From<io::Error> for Unfinished {
 }
 
 /// Runs `argv` with exactly `environment`, in a process group of its own.
+#[expect(clippy::disallowed_methods, reason = "this is where the host runs programs, behind the gate")]
 pub async fn run(
     argv: &[OsString],
     environment: &[(OsString, OsString)],

@@ -311,6 +311,7 @@ fn one_holds_the_lock_and_the_next_is_told_who() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the child stands for Compose")]
 fn a_child_keeps_the_lock_of_a_killed_parent() {
     let (_folder, file) = file(b"");
     let held = ProjectLock::take(file.path(), "parent").expect("free");

@@ -51,8 +51,13 @@ async fn in_lab(
     if inside {
         let mut stop = Stop::listen()?;
         let _lock = Lock::take("lab", &say)?;
-        let engine = start_engine()?;
-        return on(engine.docker().clone(), programs, arguments, &mut stop, &say).await;
+        let place = private_place()?;
+        engine::remove(&place)?;
+        let engine = Engine::start(place.clone())?;
+        let code = on(engine.docker().clone(), programs, arguments, &mut stop, &say).await;
+        drop(engine);
+        engine::remove(&place)?;
+        return code;
     }
 
     // Everything that needs the network comes first: there is none inside.
@@ -99,20 +104,18 @@ fn isolate(programs: &[PathBuf], arguments: &[String]) -> Result<ExitCode> {
     Err(Error::io(format!("run `{shown}`"))(unshare.exec()))
 }
 
-/// An engine in the namespaces of this process.
-fn start_engine() -> Result<Engine> {
+/// Where an engine can be in the namespaces of this process.
+fn private_place() -> Result<Place> {
     process::run(Command::new("ip").args(["link", "set", "lo", "up"]))?;
     // Sockets of the machine's own engine disappear from view, those of the lab disappear with it.
     process::run(Command::new("mount").args(["-t", "tmpfs", "-o", "mode=755", "host-lab", "/run"]))?;
     let folder = paths::target()?.join("lab");
     paths::make_folder(&folder)?;
-    let place = Place {
+    Ok(Place {
         data: folder.join("engine"),
         log: folder.join("dockerd.log"),
         ..Place::below(Path::new("/run/host-lab"))
-    };
-    engine::remove(&place)?;
-    Engine::start(place)
+    })
 }
 
 /// Starts a registry beside the engine and runs the programs.

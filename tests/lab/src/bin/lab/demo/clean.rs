@@ -2,7 +2,12 @@
 
 use std::{fs, path::Path, process::ExitCode};
 
-use lab::{Docker, Error, Result, engine, lock::Lock, paths, project, registry};
+use lab::{
+    Docker, Error, Result,
+    engine::{self, Engine},
+    lock::Lock,
+    paths, project, registry,
+};
 
 use super::made::Made;
 use crate::screen::Screen;
@@ -42,19 +47,19 @@ fn remove(screen: &Screen) -> Result<()> {
     Ok(())
 }
 
-/// Containers, networks and images, unless they vanish with an engine that has ended already.
+/// Containers, networks and images.
 fn remove_from_engine(screen: &Screen, made: &Made) -> Result<()> {
     let Some(docker) = &made.docker else {
         return Ok(());
     };
     let docker = Docker::at(docker.clone());
     if !docker.answers() {
-        let ours = made.engine.is_some();
-        return if ours {
-            Ok(())
-        } else {
-            Err(engine::missing("the engine that the demo used does not answer"))
+        let Some(place) = &made.engine else {
+            return Err(engine::missing("the engine that the demo used does not answer"));
         };
+        // It ended in another way than this one, and only an engine can end containers that may still be running.
+        screen.say("starting the engine again to clean it up");
+        let _ = Engine::start(place.clone())?.leave_running();
     }
     if made.registry_container {
         registry::remove_container(&docker)?;

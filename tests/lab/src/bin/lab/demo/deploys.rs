@@ -9,6 +9,7 @@ use std::{
 use lab::{
     Behaviour, Bench, Error, Project, Result, SampleImage, Snapshot, image, paths,
     project::{self, CONTAINER, NEIGHBOUR, SERVICE, Settings},
+    sample,
     snapshot::Running,
 };
 
@@ -54,20 +55,23 @@ impl Deploys {
         if made.project.is_none() {
             project::must_be_unused(bench.docker())?;
         }
+        // As everywhere, another program is another commit: a deployed commit never changes what it contains.
+        let program = sample::bytes()?;
+        let commit = |name: &str| image::commit_of(&[name.as_bytes(), &program].concat());
         let commits = Commits {
-            first: image::commit("the first commit"),
-            second: image::commit("the second commit"),
-            absent: image::commit("a commit that nobody published"),
-            lying: image::commit("a commit whose image lies"),
-            failing: image::commit("a commit that never gets healthy"),
+            first: commit("the first"),
+            second: commit("the second"),
+            absent: commit("never published"),
+            lying: commit("the image lies"),
+            failing: commit("never gets healthy"),
         };
         let step = screen.title("Images, as a CI would publish them");
-        let sample = |commit| SampleImage::new(SERVICE, commit);
+        let image = |commit| SampleImage::new(SERVICE, commit);
         let published = [
-            ("the first commit", sample(&commits.first).padding(PADDING)),
-            ("the second commit", sample(&commits.second).padding(PADDING)),
-            ("its label names another commit", sample(&commits.lying).label(image::REVISION, &commits.first)),
-            ("never gets healthy", sample(&commits.failing).behaviour(Behaviour::NeverReady)),
+            ("the first commit", image(&commits.first).padding(PADDING)),
+            ("the second commit", image(&commits.second).padding(PADDING)),
+            ("its label names another commit", image(&commits.lying).label(image::REVISION, &commits.first)),
+            ("never gets healthy", image(&commits.failing).behaviour(Behaviour::NeverReady)),
         ];
         for (what, image) in published {
             let pushed = image.push(bench.registry())?;
