@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::backend::Pass;
 use crate::gate::Audience;
 use crate::operation::Operation;
 use crate::progress::{Unwatched, Watcher};
 use crate::report::{Mode, Style, step_line, step_part};
+use crate::step::Pass;
 use crate::step::Step;
 
 /// Longest note beside a running step, in characters: it stays on one line of 80 columns.

@@ -1,56 +1,24 @@
 //! The one door to the outside: decide → write the intent down → act → write the outcome down. Nothing reaches a backend
 //! without it; a test holds that.
 
+pub mod ask;
+pub mod halt;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use ask::{Ask, Sealed};
+use halt::Halt;
 
 use crate::access::Access;
 use crate::answer::{Answer, CallError};
 use crate::artifact::Artifact;
-use crate::backend::{Answered, Backend, Pass, Unreached};
-use crate::fault::Fault;
+use crate::backend::{Answered, Backend, Unreached};
 use crate::journal::RunLog;
 use crate::operation::{ArtifactRef, Kind, Operation};
 use crate::policy::{Context, Decision, Policy, Principal, Request};
 use crate::progress::{Interrupt, Watcher};
-use crate::step::Step;
-
-/// Why a pass ends at once, whatever the plugin would make of it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Halt {
-    /// Ctrl-C.
-    #[error("interrupted")]
-    Interrupted,
-    /// The live pass does something that the observed pass did not.
-    #[error("step {seq} is {got}, where {expected} was planned; it was refused before it happened")]
-    Diverged {
-        /// Where.
-        seq: u32,
-        /// What was planned there, in words.
-        expected: String,
-        /// What came instead, in words.
-        got: String,
-    },
-    /// Somebody else changed what was observed.
-    #[error("step {seq} ({operation}): {target} is no longer as it was when the plan was made")]
-    Stale {
-        /// Where.
-        seq: u32,
-        /// What was to be done.
-        operation: &'static str,
-        /// To what.
-        target: String,
-    },
-    /// Too many calls.
-    #[error("the plugin made more than {limit} capability calls in one run (limits.host-calls)")]
-    Calls {
-        /// The limit.
-        limit: u64,
-    },
-    /// The journal cannot be written: nothing may happen that is not written down first.
-    #[error("{0}")]
-    Journal(Fault),
-}
+use crate::step::{Pass, Step};
 
 /// Who hears of each step while it happens.
 pub trait Audience: Send + Sync {
@@ -190,7 +158,7 @@ impl Gate {
                 changed: self.changed,
                 watcher: &*watcher,
                 interrupt: &self.interrupt,
-                _sealed: Sealed,
+                _sealed: Sealed(()),
             };
             self.backend.answer(ask).await
         } else {
@@ -234,30 +202,6 @@ impl Gate {
         (self.policy.decide_all(&requests), requests)
     }
 }
-
-/// One question to a backend.
-pub struct Ask<'a> {
-    /// Place in the pass.
-    pub seq: u32,
-    /// Kind at this place.
-    pub kind: Kind,
-    /// What is asked.
-    pub operation: &'a Operation,
-    /// The artifact that the operation names, as this pass resolved it.
-    pub artifact: Option<&'a Artifact>,
-    /// For an undo: what was there before the change.
-    pub undone: Option<&'a serde_json::Value>,
-    /// Whether a change was recorded or made before in this pass.
-    pub changed: bool,
-    /// Who watches.
-    pub watcher: &'a dyn Watcher,
-    /// When to stop.
-    pub interrupt: &'a Interrupt,
-    /// Private: only this file can ask, so nothing reaches a backend past the gate. The compiler holds it.
-    _sealed: Sealed,
-}
-
-struct Sealed;
 
 fn artifact_of(operation: &Operation) -> Option<&ArtifactRef> {
     match operation {

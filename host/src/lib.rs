@@ -1,6 +1,6 @@
 //! `host`: a WebAssembly-plugin host for deploy consumers.
 //!
-//! Imports run one way: commands → (run, plan, report, engine) → capability → gate → backend.
+//! Imports run one way: commands → (run, report, engine) → capability → gate → backend.
 
 pub mod access;
 pub mod answer;
@@ -17,9 +17,9 @@ pub mod gate;
 pub mod journal;
 pub mod names;
 pub mod operation;
-pub mod plan;
 pub mod policy;
 pub mod progress;
+pub mod recording;
 pub mod report;
 pub mod run;
 pub mod step;

@@ -8,6 +8,29 @@ use crate::answer::{Answer, CallError};
 use crate::operation::{Kind, Operation};
 use crate::policy::Decision;
 
+/// Which pass of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pass {
+    /// Offline.
+    Predicting,
+    /// Real reads, recorded changes.
+    Observing,
+    /// The real thing.
+    Live,
+}
+
+impl Pass {
+    /// As in the journal.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Predicting => "predicting",
+            Self::Observing => "observing",
+            Self::Live => "live",
+        }
+    }
+}
+
 /// One operation of one pass.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -17,34 +17,13 @@ use serde_json::Value;
 
 use crate::answer::{Answer, CallError};
 use crate::artifact::Artifact;
-use crate::gate::{Ask, Halt};
+use crate::gate::ask::Ask;
+use crate::gate::halt::Halt;
 use crate::operation::{Kind, Operation};
-use crate::plan::Recording;
+use crate::recording::Recording;
+use crate::step::Pass;
 
 use live::FarSides;
-
-/// Which pass of a run a backend serves, as the journal names it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pass {
-    /// Offline.
-    Predicting,
-    /// Real reads, recorded changes.
-    Observing,
-    /// The real thing.
-    Live,
-}
-
-impl Pass {
-    /// As in the journal.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Predicting => "predicting",
-            Self::Observing => "observing",
-            Self::Live => "live",
-        }
-    }
-}
 
 /// One of the backends.
 pub enum Backend {

@@ -11,7 +11,8 @@ use super::{Engine, Loaded};
 use crate::capability::bindings::Consumer;
 use crate::capability::bindings::exports::deploy::consumer::plugin as wit;
 use crate::capability::{Asked, Guest};
-use crate::gate::{Gate, Halt};
+use crate::gate::Gate;
+use crate::gate::halt::Halt;
 use crate::names::{Environment, RuntimeName, ServiceName};
 
 /// Frames of a guest backtrace that are shown.

@@ -9,9 +9,9 @@ use crate::config::{Chosen, Config};
 use crate::journal::{Begin, Journal, OnFailure};
 use crate::names::{Commit, Digest, Environment, ImageName, ServiceName};
 use crate::operation::Resolve;
-use crate::plan::Recording;
 use crate::policy::Weekday;
 use crate::progress::{InterruptSender, Unwatched};
+use crate::recording::Recording;
 
 struct Nobody;
 

@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use rusqlite::params;
 
 use super::{Journal, RECORD_SCHEMA};
-use crate::backend::Pass;
 use crate::canonical;
 use crate::fault::Fault;
 use crate::names::{Commit, Digest, Environment, ServiceName};
 use crate::operation::{Kind, Operation};
 use crate::policy::{Decision, Request};
+use crate::step::Pass;
 use crate::step::Step;
 
 /// What happens to done changes when a later step fails.

@@ -13,7 +13,7 @@ use crate::config::RegistryConfig;
 use crate::engine::{Descriptor, EnvironmentFacts};
 use crate::names::{Commit, Digest, Environment, LabelKey, ServiceName};
 use crate::operation::{Activate, Kind, Operation, Resolve};
-use crate::plan::already_so;
+use crate::recording::already_so;
 use crate::step::Step;
 
 /// What is known of a run besides its steps.

@@ -3,9 +3,9 @@
 use crate::access::Action;
 use crate::answer::CallError;
 use crate::engine::{Descriptor, Ending, Outcome, Stop};
-use crate::gate::Halt;
+use crate::gate::halt::Halt;
 use crate::operation::Operation;
-use crate::plan::Recording;
+use crate::recording::Recording;
 use crate::report::{Decision, ErrorPart, Mode, RunResult};
 use crate::step::Step;
 

@@ -19,9 +19,9 @@ use crate::gate::{Audience, Gate, Subject};
 use crate::journal::{Begin, Journal, OnFailure, RunLog};
 use crate::names::{Commit, Environment, ServiceName};
 use crate::operation::Operation;
-use crate::plan::Recording;
 use crate::policy::{Context, Policy, Principal, Weekday};
 use crate::progress::Interrupt;
+use crate::recording::Recording;
 use crate::report::{Facts, Mode, PluginPart, Report, RunResult, build};
 use crate::step::Step;
 

@@ -66,8 +66,10 @@ impl Engine {
             paths::make_folder(folder)?;
         }
         if !is_running(&place) {
-            // Left by an engine that was killed; the number in it may be somebody else's by now.
-            fs::remove_file(place.pid_file()).ok();
+            // Left by an engine that was killed, and its containerd with it; the numbers may be others' by now.
+            for file in [place.pid_file(), place.runtime.join("containerd/containerd.pid")] {
+                fs::remove_file(file).ok();
+            }
         }
         let mut command = Command::new(program);
         command
@@ -177,9 +179,9 @@ pub fn missing(why: &str) -> Error {
 fn unmount_below(folder: &Path) -> Result<()> {
     let mut ours: Vec<_> =
         mounts().map(|(_, point)| point).filter(|point| point.starts_with(folder)).collect();
-    // The innermost first.
+    // The innermost first. Lazily, because after a kill the system may take some time to let go of one.
     ours.sort_by_key(|point| std::cmp::Reverse(point.as_os_str().len()));
-    ours.into_iter().try_for_each(|point| process::run(Command::new("umount").arg(point)))
+    ours.into_iter().try_for_each(|point| process::run(Command::new("umount").arg("--lazy").arg(point)))
 }
 
 /// Only an empty control group can be removed, so this harms nobody who still uses it.

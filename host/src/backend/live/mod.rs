@@ -25,7 +25,7 @@ use super::change::Change;
 use crate::answer::{Answer, CallError};
 use crate::artifact::Artifact;
 use crate::config::{ComposeRuntime, Config};
-use crate::gate::Ask;
+use crate::gate::ask::Ask;
 use crate::names::{ConfigName, ContainerName, RuntimeName};
 use crate::operation::{Activate, Deliver, ExpectHealth, HealthTarget, Operation, stamp_prefix};
 use activation::{Activation, Started};

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::answer::Answer;
-use crate::gate::Halt;
+use crate::gate::halt::Halt;
 use crate::operation::Operation;
 use crate::step::Step;
 

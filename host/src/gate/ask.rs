@@ -1,0 +1,30 @@
+//! How the gate asks.
+
+use crate::artifact::Artifact;
+use crate::operation::{Kind, Operation};
+use crate::progress::{Interrupt, Watcher};
+
+/// One question to a backend.
+pub struct Ask<'a> {
+    /// Place in the pass.
+    pub seq: u32,
+    /// Kind at this place.
+    pub kind: Kind,
+    /// What is asked.
+    pub operation: &'a Operation,
+    /// The artifact that the operation names, as this pass resolved it.
+    pub artifact: Option<&'a Artifact>,
+    /// For an undo: what was there before the change.
+    pub undone: Option<&'a serde_json::Value>,
+    /// Whether a change was recorded or made before in this pass.
+    pub changed: bool,
+    /// Who watches.
+    pub watcher: &'a dyn Watcher,
+    /// When to stop.
+    pub interrupt: &'a Interrupt,
+    /// Only the gate can make one, so nothing reaches a backend past it. The compiler holds it.
+    pub(super) _sealed: Sealed,
+}
+
+/// Made by the gate.
+pub struct Sealed(pub(super) ());
