@@ -3,15 +3,17 @@
 //! the nearest known one.
 
 mod file;
+mod invalid;
 mod limits;
 mod locate;
+mod url;
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 pub use limits::Limits;
 pub use locate::{Chosen, choose};
+pub use url::HttpUrl;
 
 use crate::fault::Fault;
 use crate::names::{ConfigName, ImageName, RuntimeName};
@@ -50,13 +52,13 @@ pub struct RegistryConfig {
     pub namespace: ImageName,
 }
 
-/// A plain HTTP address: what follows `http://`, taken apart.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HttpUrl {
-    /// Host and port as written, `127.0.0.1:5000`.
-    pub authority: String,
-    /// `/` or a path, without query.
-    pub path: String,
+impl RegistryConfig {
+    /// Where the manifest called `reference`, a tag or a digest, is served (OCI distribution specification, "Pulling
+    /// manifests"; specification: the report's `registry.probeUrl`).
+    #[must_use]
+    pub fn manifest_url(&self, repository: &ImageName, reference: &str) -> String {
+        format!("http://{}/v2/{repository}/manifests/{reference}", self.url.authority)
+    }
 }
 
 /// Docker and a Compose project on this machine.
@@ -90,14 +92,6 @@ pub enum EnvFileSource {
 }
 
 impl EnvFileSource {
-    /// The file that is named in host.toml: the env file itself, or the JSON file that names it.
-    #[must_use]
-    pub fn declared(&self) -> PathBuf {
-        match self {
-            Self::Path(path) | Self::Pointer { file: path, .. } => path.clone(),
-        }
-    }
-
     /// The env file's own path.
     ///
     /// # Errors
@@ -117,52 +111,6 @@ impl EnvFileSource {
                 Ok(file.parent().unwrap_or(Path::new("/")).join(named))
             }
         }
-    }
-}
-
-impl HttpUrl {
-    /// Takes `http://host[:port][/path]` apart.
-    ///
-    /// # Errors
-    /// In words, for another scheme, credentials, a query or an empty host.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let rest =
-            text.strip_prefix("http://").ok_or_else(|| format!("{text:?} does not begin with http://"))?;
-        let (authority, path) = match rest.find('/') {
-            Some(at) => rest.split_at(at),
-            None => (rest, "/"),
-        };
-        let plain = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);
-        if authority.is_empty() || !authority.chars().all(plain) {
-            return Err(format!(
-                "{text:?} needs a plain host and port after http://, without user or password"
-            ));
-        }
-        if path.contains(['?', '#', '\\']) || path.chars().any(|c| c.is_control() || c == ' ') {
-            return Err(format!("{text:?} has a path with a query, a fragment or a space"));
-        }
-        Ok(Self { authority: authority.to_owned(), path: path.to_owned() })
-    }
-
-    /// The host without port and brackets.
-    #[must_use]
-    pub fn host(&self) -> &str {
-        if let Some(inner) = self.authority.strip_prefix('[') {
-            return inner.split(']').next().unwrap_or(inner);
-        }
-        self.authority.split(':').next().unwrap_or(&self.authority)
-    }
-
-    /// Whether the host is this machine's loopback, by address or as `localhost`.
-    #[must_use]
-    pub fn is_loopback(&self) -> bool {
-        self.host() == "localhost" || self.host().parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-    }
-}
-
-impl std::fmt::Display for HttpUrl {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "http://{}{}", self.authority, self.path.trim_end_matches('/'))
     }
 }
 

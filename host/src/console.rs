@@ -1,6 +1,7 @@
 //! The terminal: steps as they happen, on standard error.
 
 use std::io::IsTerminal;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,7 @@ pub struct Console {
     mode: Mode,
     style: Style,
     terminal: bool,
+    shown: AtomicBool,
 }
 
 impl Console {
@@ -32,7 +34,14 @@ impl Console {
     #[must_use]
     pub fn new(mode: Mode) -> Self {
         let terminal = std::io::stderr().is_terminal();
-        Self { mode, style: Style { colour: terminal && colour_wanted(), steps: true }, terminal }
+        let style = Style { colour: terminal && colour_wanted(), steps: true };
+        Self { mode, style, terminal, shown: AtomicBool::new(false) }
+    }
+
+    /// Whether somebody at a terminal saw the steps already.
+    #[must_use]
+    pub fn was_watched(&self) -> bool {
+        self.terminal && self.shown.load(Ordering::Relaxed)
     }
 
     /// A dry run takes no time: its steps are in the report.
@@ -65,7 +74,8 @@ impl Audience for Console {
 
     fn ended(&self, pass: Pass, step: &Step) {
         if self.shows(pass) {
-            notice(&step_line(&step_part(step, self.mode, None), self.style));
+            self.shown.store(true, Ordering::Relaxed);
+            notice(&step_line(&step_part(step, None), self.style));
         }
     }
 
@@ -133,6 +143,13 @@ fn waiting() -> ProgressStyle {
 fn bytes() -> ProgressStyle {
     ProgressStyle::with_template("  {spinner} {prefix:<26} {bar:18} {bytes}/{total_bytes} {bytes_per_sec}")
         .unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+/// A question on standard error; the answer stands on the same line.
+pub fn prompt(question: &str) {
+    use std::io::Write;
+    let mut terminal = std::io::stderr().lock();
+    let _ = terminal.write_all(question.as_bytes()).and_then(|()| terminal.flush());
 }
 
 /// A line on standard error. Nothing can be done about a standard error that is gone.

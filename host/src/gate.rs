@@ -49,6 +49,8 @@ pub struct Gate {
     interrupt: Interrupt,
     call_limit: u64,
     steps: Vec<Step>,
+    /// The failure path, as far as it was foreseen.
+    foreseen: Vec<Step>,
     changed: bool,
 }
 
@@ -72,6 +74,7 @@ impl Gate {
             interrupt,
             call_limit,
             steps: Vec::new(),
+            foreseen: Vec::new(),
             changed: false,
         }
     }
@@ -80,6 +83,12 @@ impl Gate {
     #[must_use]
     pub fn steps(&self) -> &[Step] {
         &self.steps
+    }
+
+    /// The failure path, as far as it was foreseen.
+    #[must_use]
+    pub fn foreseen(&self) -> &[Step] {
+        &self.foreseen
     }
 
     /// Ends the pass.
@@ -124,10 +133,19 @@ impl Gate {
         self.pass(operation, Some(done)).await
     }
 
-    /// What policy says to `operation`, without doing it: for the undo list that must be decided before the first change.
-    #[must_use]
-    pub fn verdict(&self, operation: &Operation) -> Decision {
-        self.decide(operation.accesses()).0
+    /// Records a step of the failure path as it would be taken, so that it is decided and written down before the first
+    /// change.
+    pub fn foresee(&mut self, done: &Step) -> Result<(), Halt> {
+        let operation = Operation::Undo { change: Box::new(done.operation.clone()) };
+        let seq = self.next();
+        let kind = operation.kind(self.changed);
+        let (verdict, requests) = self.decide(operation.accesses());
+        let entry = self.intent(seq, kind, &operation, &verdict, &requests)?;
+        let outcome = if verdict.allowed { Ok(Answer::Done) } else { Err(denied(&verdict)) };
+        let step = self.step(seq, kind, operation, verdict, outcome);
+        self.log.outcome(entry, &step).map_err(Halt::Journal)?;
+        self.foreseen.push(step);
+        Ok(())
     }
 
     async fn pass(
@@ -135,59 +153,113 @@ impl Gate {
         operation: Operation,
         undone: Option<&Step>,
     ) -> Result<Result<Answer, CallError>, Halt> {
-        let seq = u32::try_from(self.steps.len() + 1).unwrap_or(u32::MAX);
+        let seq = self.next();
         let kind = operation.kind(self.changed);
-        if undone.is_none() {
-            self.backend.admits(seq, &operation)?;
-        }
         let (verdict, requests) = self.decide(operation.accesses());
-        let entry = self
-            .log
-            .intent(self.backend.pass(), seq, kind, &operation, &verdict, &requests)
-            .map_err(Halt::Journal)?;
+        let entry = match self.intent(seq, kind, &operation, &verdict, &requests) {
+            Ok(entry) => Some(entry),
+            // Going back is what leaves things clean, so it goes on without a journal that fails.
+            Err(halt) if undone.is_some() => {
+                self.audience.says(self.backend.pass(), &halt.to_string());
+                None
+            }
+            Err(halt) => return Err(halt),
+        };
         let watcher: Arc<dyn Watcher> = Arc::from(self.audience.begins(self.backend.pass(), seq, &operation));
         let begun = Instant::now();
-        let answered = if verdict.allowed {
-            let artifact = artifact_of(&operation).and_then(|wanted| self.artifact(wanted)).cloned();
-            let ask = Ask {
-                seq,
-                kind,
-                operation: &operation,
-                artifact: artifact.as_ref(),
-                undone: undone.and_then(|step| step.before.as_ref()),
-                changed: self.changed,
-                watcher: &*watcher,
-                interrupt: &self.interrupt,
-                _sealed: Sealed(()),
-            };
-            self.backend.answer(ask).await
-        } else {
-            Err(Unreached::Told(CallError::Denied {
-                reason: verdict.reason.clone().unwrap_or_default(),
-                policies: verdict.policies.clone(),
-            }))
+        let bound = if undone.is_none() { self.backend.admits(seq, &operation) } else { Ok(()) };
+        let answered = match bound {
+            Err(halt) => Err(Unreached::Halt(halt)),
+            Ok(()) if !verdict.allowed => Err(Unreached::Told(denied(&verdict))),
+            Ok(()) => {
+                let artifact = artifact_of(&operation).and_then(|wanted| self.artifact(wanted)).cloned();
+                let ask = Ask {
+                    seq,
+                    kind,
+                    operation: &operation,
+                    artifact: artifact.as_ref(),
+                    undone,
+                    changed: self.changed,
+                    watcher: &*watcher,
+                    interrupt: &self.interrupt,
+                    _sealed: Sealed(()),
+                };
+                self.backend.answer(ask).await
+            }
         };
-        let duration = begun.elapsed();
-        let (outcome, before, desired, mut halt) = match answered {
-            Ok(Answered { answer, before, desired }) => (Ok(answer), before, desired, None),
-            Err(Unreached::Told(error)) => (Err(error), None, None, None),
-            Err(Unreached::Halt(halt)) => (Err(CallError::Other(halt.to_string())), None, None, Some(halt)),
-        };
+        drop(watcher);
+        let mut step = self.step(seq, kind, operation, verdict, Ok(Answer::NotAsked));
+        step.duration_ms = millis(begun.elapsed());
+        let mut halt = None;
+        match answered {
+            Ok(Answered { answer, before, desired, after, took_ms }) => {
+                step.outcome = Ok(answer);
+                (step.before, step.desired, step.after) = (before, desired, after);
+                step.duration_ms = took_ms.unwrap_or(step.duration_ms);
+            }
+            Err(Unreached::Told(error)) => step.outcome = Err(error),
+            Err(Unreached::Left { error, before }) => {
+                step.outcome = Err(error);
+                (step.before, step.left) = (before, true);
+            }
+            Err(Unreached::Halt(reason)) => {
+                step.outcome = Err(CallError::Other(reason.to_string()));
+                halt = Some(reason);
+            }
+        }
         // What an interrupt cut short is no failure that the plugin should judge.
-        if outcome.is_err() && undone.is_none() && self.interrupt.is_raised() {
+        if step.outcome.is_err() && undone.is_none() && self.interrupt.is_raised() {
             halt = Some(Halt::Interrupted);
         }
         // A change counts from the moment it was attempted: a failed one may have left something.
-        self.changed |= kind == Kind::Change && verdict.allowed;
-        let step =
-            Step { seq, operation, kind, verdict, outcome, before, desired, duration_ms: millis(duration) };
+        self.changed |= kind == Kind::Change && step.verdict.allowed;
         self.audience.ended(self.backend.pass(), &step);
         let outcome = step.outcome.clone();
-        let written = self.log.outcome(entry, &step).map_err(Halt::Journal);
+        let written = entry.map_or(Ok(()), |entry| self.log.outcome(entry, &step));
         // Kept even if the journal fails now: what was done must be there for the failure path.
         self.steps.push(step);
-        written?;
+        if undone.is_none() {
+            written.map_err(Halt::Journal)?;
+        }
         halt.map_or(Ok(outcome), Err)
+    }
+
+    fn next(&self) -> u32 {
+        u32::try_from(self.steps.len() + self.foreseen.len() + 1).unwrap_or(u32::MAX)
+    }
+
+    fn intent(
+        &self,
+        seq: u32,
+        kind: Kind,
+        operation: &Operation,
+        verdict: &Decision,
+        requests: &[Request],
+    ) -> Result<i64, Halt> {
+        self.log.intent(self.backend.pass(), seq, kind, operation, verdict, requests).map_err(Halt::Journal)
+    }
+
+    fn step(
+        &self,
+        seq: u32,
+        kind: Kind,
+        operation: Operation,
+        verdict: Decision,
+        outcome: Result<Answer, CallError>,
+    ) -> Step {
+        Step {
+            pass: self.backend.pass(),
+            seq,
+            operation,
+            kind,
+            verdict,
+            outcome,
+            before: None,
+            desired: None,
+            after: None,
+            left: false,
+            duration_ms: 0,
+        }
     }
 
     fn decide(&self, accesses: Vec<Access>) -> (Decision, Vec<Request>) {
@@ -200,6 +272,13 @@ impl Gate {
             })
             .collect();
         (self.policy.decide_all(&requests), requests)
+    }
+}
+
+fn denied(verdict: &Decision) -> CallError {
+    CallError::Denied {
+        reason: verdict.reason.clone().unwrap_or_default(),
+        policies: verdict.policies.clone(),
     }
 }
 

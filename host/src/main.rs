@@ -13,8 +13,13 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     trace();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let result = match &runtime {
-        Ok(runtime) => runtime.block_on(cli.run()),
+    let result = match runtime {
+        Ok(runtime) => {
+            let result = runtime.block_on(cli.run());
+            // A question that nobody answered must not keep the program from ending.
+            runtime.shutdown_background();
+            result
+        }
         Err(error) => {
             Err(Fault::internal("runtime", format!("no threads: {error}"), "check the limits of this user"))
         }

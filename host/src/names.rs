@@ -6,12 +6,15 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::words::quoted;
+
 /// A text that breaks the rule of its kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{found:?} is no {what}: {rule}")]
+#[error("{found} is no {what}: {rule}")]
 pub struct NameError {
     what: &'static str,
     rule: &'static str,
+    /// In quotes and cut.
     found: String,
 }
 
@@ -19,11 +22,7 @@ pub struct NameError {
 const SHOWN: usize = 80;
 
 fn checked(text: &str, what: &'static str, rule: &'static str, holds: bool) -> Result<String, NameError> {
-    if holds {
-        Ok(text.to_owned())
-    } else {
-        Err(NameError { what, rule, found: text.chars().take(SHOWN).collect() })
-    }
+    if holds { Ok(text.to_owned()) } else { Err(NameError { what, rule, found: quoted(text, SHOWN) }) }
 }
 
 macro_rules! checked_text {

@@ -1,7 +1,5 @@
 //! What a pass recorded, and how a later pass is held to it.
 
-use serde_json::Value;
-
 use crate::answer::Answer;
 use crate::gate::halt::Halt;
 use crate::operation::Operation;
@@ -48,15 +46,29 @@ impl Recording {
         Err(Halt::Diverged { seq, expected, got })
     }
 
-    /// The changes that were made, last first: the order in which they are taken back.
-    pub fn undo_order(steps: &[Step]) -> impl Iterator<Item = &Step> {
-        Self::undoable(steps)
-            .filter(|step| step.before.is_some() && !matches!(step.operation, Operation::Undo { .. }))
+    /// Whether another pass recorded the same operations on the same states.
+    ///
+    /// # Errors
+    /// [`Halt::Stale`] with the first step that differs.
+    pub fn fits(&self, other: &Self) -> Result<(), Halt> {
+        let key = |step: &Step| (step.operation.clone(), step.before.clone(), step.desired.clone());
+        let differs = (1..=self.0.len().max(other.0.len())).find_map(|seq| {
+            let seq = u32::try_from(seq).ok()?;
+            let (mine, theirs) = (self.step(seq), other.step(seq));
+            (mine.map(key) != theirs.map(key)).then(|| (seq, mine.or(theirs)))
+        });
+        match differs {
+            Some((seq, Some(step))) => {
+                Err(Halt::Stale { seq, operation: step.operation.name(), target: step.operation.target() })
+            }
+            _ => Ok(()),
+        }
     }
 
-    /// The changes of a recorded pass that the failure path would take back, last first.
-    pub fn undoable(steps: &[Step]) -> impl Iterator<Item = &Step> {
-        steps.iter().rev().filter(|step| step.is_done_change())
+    /// What the failure path takes back, last first: the changes that were made, and those that failed and left something.
+    pub fn undo_order(steps: &[Step]) -> impl Iterator<Item = &Step> {
+        let undo = |step: &Step| matches!(step.operation, Operation::Undo { .. });
+        steps.iter().rev().filter(move |step| (step.is_done_change() || step.left) && !undo(step))
     }
 
     /// Gates that a live run would not pass, as (seq, reason).
@@ -66,10 +78,4 @@ impl Recording {
             _ => None,
         })
     }
-}
-
-/// Whether a change would change anything.
-#[must_use]
-pub fn already_so(before: Option<&Value>, desired: Option<&Value>) -> bool {
-    before.is_some() && before == desired
 }

@@ -9,7 +9,8 @@ use crate::operation::{Kind, Operation};
 use crate::policy::Decision;
 
 /// Which pass of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Pass {
     /// Offline.
     Predicting,
@@ -35,6 +36,8 @@ impl Pass {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Step {
+    /// Which pass.
+    pub pass: Pass,
     /// From 1, in the order of the pass.
     pub seq: u32,
     /// What was asked.
@@ -49,11 +52,28 @@ pub struct Step {
     pub before: Option<Value>,
     /// For a change: what is wanted.
     pub desired: Option<Value>,
+    /// For a change that was made: what it left.
+    pub after: Option<Value>,
+    /// A change that failed, and that could not be taken back whole.
+    pub left: bool,
     /// Wall time, in milliseconds.
     pub duration_ms: u64,
 }
 
 impl Step {
+    /// Whether something is otherwise than before because of this step; a change that found everything as wanted is not
+    /// one of them.
+    #[must_use]
+    pub fn has_effect(&self) -> bool {
+        self.left || (self.is_done_change() && !self.found_it_so())
+    }
+
+    /// Whether everything was already as wanted.
+    #[must_use]
+    pub fn found_it_so(&self) -> bool {
+        self.before.is_some() && self.before == self.desired
+    }
+
     /// Whether this step changed the world, or would have.
     #[must_use]
     pub fn is_done_change(&self) -> bool {

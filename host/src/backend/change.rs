@@ -19,19 +19,36 @@ pub trait Change {
     /// What will be there afterwards, given what is there now.
     fn desired(&self, before: &Self::State) -> Self::State;
 
-    /// Makes the change. If it fails half-way it has taken back what it did itself, or says what it could not.
+    /// Makes the change and says what is there now. If it fails half-way it takes back what it did itself.
     /// A raised `interrupt` may end it only where nothing half-done is left.
     fn apply(
         &self,
         before: &Self::State,
         watcher: &dyn Watcher,
         interrupt: &Interrupt,
-    ) -> impl Future<Output = Result<(), CallError>> + Send;
+    ) -> impl Future<Output = Result<Self::State, Unmade>> + Send;
 
-    /// Goes back to `before`.
+    /// Goes back to `before`. Refuses where somebody else changed it since: what is there must be `after`, which is what
+    /// `apply` left; nothing where `apply` could not take itself back and nobody knows what is there.
     fn undo(
         &self,
         before: &Self::State,
+        after: Option<&Self::State>,
         watcher: &dyn Watcher,
     ) -> impl Future<Output = Result<(), CallError>> + Send;
+}
+
+/// Why a change was not made.
+#[derive(Debug)]
+pub struct Unmade {
+    /// The reason, and where something is left, what.
+    pub error: CallError,
+    /// Whether something of it is left: it began and could not be taken back whole.
+    pub left: bool,
+}
+
+impl From<CallError> for Unmade {
+    fn from(error: CallError) -> Self {
+        Self { error, left: false }
+    }
 }

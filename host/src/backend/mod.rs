@@ -5,7 +5,7 @@
 //! | read | nothing | real, until the first recorded change | what was observed |
 //! | gate | judged offline | judged | enforced before this pass |
 //! | change | recorded | probed and recorded | done |
-//! | verify | nothing | nothing | polled |
+//! | verify | nothing | nothing | real; health and rollouts are polled |
 
 pub mod change;
 mod gates;
@@ -23,6 +23,7 @@ use crate::operation::{Kind, Operation};
 use crate::recording::Recording;
 use crate::step::Pass;
 
+use change::Unmade;
 use live::FarSides;
 
 /// One of the backends.
@@ -35,7 +36,7 @@ pub enum Backend {
     Live(Arc<FarSides>, Recording),
 }
 
-/// An answer, and for a change what was there before it and what is wanted.
+/// An answer, and for a change what was there before it, what is wanted and what is there now.
 #[derive(Debug)]
 pub struct Answered {
     /// For the plugin.
@@ -44,11 +45,15 @@ pub struct Answered {
     pub before: Option<Value>,
     /// Of a change.
     pub desired: Option<Value>,
+    /// Of a change that was made.
+    pub after: Option<Value>,
+    /// How long an answer took that an earlier pass was given, in milliseconds.
+    pub took_ms: Option<u64>,
 }
 
 impl From<Answer> for Answered {
     fn from(answer: Answer) -> Self {
-        Self { answer, before: None, desired: None }
+        Self { answer, before: None, desired: None, after: None, took_ms: None }
     }
 }
 
@@ -57,6 +62,13 @@ impl From<Answer> for Answered {
 pub enum Unreached {
     /// The plugin is told why.
     Told(CallError),
+    /// A change began, failed, and could not be taken back whole.
+    Left {
+        /// The plugin is told why.
+        error: CallError,
+        /// What was there before it.
+        before: Option<Value>,
+    },
     /// The pass ends.
     Halt(Halt),
 }
@@ -111,7 +123,7 @@ async fn observe(far: &FarSides, ask: &Ask<'_>) -> Result<Answered, Unreached> {
         Kind::Gate => Answer::Gate(gates::judge(ask.operation)).into(),
         Kind::Change => {
             let (before, desired) = far.probe(ask).await?.unzip();
-            Answered { answer: Answer::Done, before, desired }
+            Answered { before, desired, ..Answer::Done.into() }
         }
         Kind::Verify => not_asked(ask.operation).into(),
     })
@@ -119,16 +131,18 @@ async fn observe(far: &FarSides, ask: &Ask<'_>) -> Result<Answered, Unreached> {
 
 async fn act(far: &FarSides, recording: &Recording, ask: &Ask<'_>) -> Result<Answered, Unreached> {
     if let Operation::Undo { change } = ask.operation {
-        let before =
+        let done =
             ask.undone.ok_or_else(|| CallError::Other("nothing is known of the state before".to_owned()))?;
-        far.undo(ask, change, before).await?;
-        return Ok(Answered { answer: Answer::Done, before: None, desired: Some(before.clone()) });
+        far.undo(ask, change, done).await?;
+        return Ok(Answer::Done.into());
     }
     let recorded = recording.step(ask.seq);
     Ok(match ask.kind {
         // What the first pass found stands: it was asked moments ago, and every decision was made on it.
         Kind::Read | Kind::Gate => match recorded.map(|step| &step.outcome) {
-            Some(Ok(answer)) => answer.clone().into(),
+            Some(Ok(answer)) => {
+                Answered { took_ms: recorded.map(|step| step.duration_ms), ..answer.clone().into() }
+            }
             Some(Err(error)) => return Err(error.clone().into()),
             None => not_asked(ask.operation).into(),
         },
@@ -141,8 +155,11 @@ async fn act(far: &FarSides, recording: &Recording, ask: &Ask<'_>) -> Result<Ans
                     target: ask.operation.target(),
                 }));
             }
-            far.apply(ask, before.as_ref()).await?;
-            Answered { answer: Answer::Done, before, desired }
+            match far.apply(ask, before.as_ref()).await {
+                Ok(after) => Answered { before, desired, after: Some(after), ..Answer::Done.into() },
+                Err(Unmade { error, left: true }) => return Err(Unreached::Left { error, before }),
+                Err(Unmade { error, left: false }) => return Err(error.into()),
+            }
         }
         Kind::Verify => far.verify(ask).await?.into(),
     })

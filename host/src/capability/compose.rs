@@ -5,7 +5,7 @@ use wasmtime::component::Resource;
 use super::bindings::deploy::consumer::compose::{
     Activation, Check, Container, ExpectedContainer, Host, Pair,
 };
-use super::{Guest, Refusal, names, pairs, stamps};
+use super::{Guest, Refusal, names, pairs, stamp_keys, stamps};
 use crate::answer::{Answer, CallError};
 use crate::artifact::Artifact;
 use crate::names::{ComposeService, ContainerName, RuntimeName};
@@ -39,20 +39,19 @@ impl Host for Guest {
         labels: Vec<String>,
         env: Vec<String>,
     ) -> Result<Option<Container>, Refusal> {
+        // An environment holds secrets: a plugin sees the stamp of its own service and nothing else of it.
+        let prefix = stamp_prefix(&self.asked()?.service);
         let call = InspectContainer {
             runtime: RuntimeName::parse(&on)?,
             container: ContainerName::parse(&container)?,
             labels: names(&labels)?,
-            env: names(&env)?,
-        };
-        let pairs = |pairs: Vec<(String, String)>| {
-            pairs.into_iter().map(|(key, value)| Pair { key, value }).collect()
+            env: stamp_keys(&prefix, &env)?,
         };
         match self.perform(Operation::InspectContainer(call))? {
             Answer::Container(Some(view)) => Ok(Some(Container {
                 image_digest: view.image_digest,
-                labels: pairs(view.labels),
-                env: pairs(view.env),
+                labels: view.labels.into_iter().map(|(key, value)| Pair { key, value }).collect(),
+                env: without_prefix(&prefix, view.env),
             })),
             _ => Ok(None),
         }
@@ -72,5 +71,34 @@ impl Host for Guest {
             artifact,
         };
         self.verify(Operation::ExpectContainer(call))
+    }
+}
+
+/// What was found, under the keys that were asked for.
+fn without_prefix(prefix: &str, found: Vec<(String, String)>) -> Vec<Pair> {
+    let bare = |key: &str| key.strip_prefix(prefix).map(str::to_owned);
+    found.into_iter().filter_map(|(key, value)| Some(Pair { key: bare(&key)?, value })).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names::ServiceName;
+
+    #[test]
+    fn only_the_stamp_of_the_own_service_can_be_asked_for() {
+        let prefix = stamp_prefix(&ServiceName::parse("project-manager").expect("a service"));
+        let asked = ["COMMIT", "CLIENT_SECRET"].map(str::to_owned);
+        let keys: Vec<String> =
+            stamp_keys(&prefix, &asked).expect("keys").iter().map(ToString::to_string).collect();
+        assert_eq!(
+            keys,
+            ["UNIDESK_PROJECT_MANAGER_DEPLOY_COMMIT", "UNIDESK_PROJECT_MANAGER_DEPLOY_CLIENT_SECRET"]
+        );
+        let found = [(keys[0].clone(), "abc".to_owned()), ("CLIENT_SECRET".to_owned(), "hunter2".to_owned())];
+        let told: Vec<(String, String)> =
+            without_prefix(&prefix, found.into()).into_iter().map(|pair| (pair.key, pair.value)).collect();
+        assert_eq!(told, [("COMMIT".to_owned(), "abc".to_owned())]);
+        assert!(stamp_keys(&prefix, &["lower".to_owned()]).is_err());
     }
 }

@@ -5,6 +5,7 @@ use super::{Guest, Refusal, names};
 use crate::answer::CallError;
 use crate::names::ConfigName;
 use crate::operation::Operation;
+use crate::words::plain;
 
 /// Longest reason of a hold, in characters.
 const LONGEST: usize = 500;
@@ -31,7 +32,6 @@ impl Host for Guest {
     }
 
     fn hold(&mut self, reason: String) -> Result<(), Refusal> {
-        let reason = reason.escape_debug().take(LONGEST).collect();
-        self.declare(Operation::Hold { reason })
+        self.declare(Operation::Hold { reason: plain(&reason, LONGEST) })
     }
 }

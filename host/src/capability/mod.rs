@@ -114,11 +114,17 @@ impl Guest {
     }
 
     fn perform(&mut self, operation: Operation) -> Result<Answer, Refusal> {
-        let begun = Instant::now();
         let runtime = self.runtime.clone();
-        let answer = runtime.block_on(self.gate()?.perform(operation));
+        self.outside_time(|guest| Ok::<_, Refusal>(runtime.block_on(guest.gate()?.perform(operation))?))?
+            .map_err(Refusal::Told)
+    }
+
+    /// Does the host's work on the host's time.
+    fn outside_time<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        let begun = Instant::now();
+        let done = work(self);
         self.outside += begun.elapsed();
-        answer?.map_err(Refusal::Told)
+        done
     }
 
     /// A change: nothing comes back but that it was done.
@@ -201,7 +207,15 @@ fn pairs<K: std::str::FromStr<Err = NameError> + PartialEq + std::fmt::Display>(
 /// Stamps with their prefix put before each key.
 fn stamps(prefix: &str, texts: &[wit::Pair]) -> Result<Vec<Pair<EnvKey>>, Refusal> {
     let bare: Vec<Pair<EnvKey>> = pairs(texts)?;
-    bare.into_iter()
-        .map(|pair| Ok(Pair { key: EnvKey::parse(&format!("{prefix}{}", pair.key))?, value: pair.value }))
-        .collect()
+    bare.into_iter().map(|pair| Ok(Pair { key: stamp_key(prefix, &pair.key)?, value: pair.value })).collect()
+}
+
+/// Keys of a stamp with their prefix.
+fn stamp_keys(prefix: &str, texts: &[String]) -> Result<Vec<EnvKey>, Refusal> {
+    let bare: Vec<EnvKey> = names(texts)?;
+    bare.iter().map(|key| stamp_key(prefix, key)).collect()
+}
+
+fn stamp_key(prefix: &str, bare: &EnvKey) -> Result<EnvKey, Refusal> {
+    Ok(EnvKey::parse(&format!("{prefix}{bare}"))?)
 }

@@ -3,7 +3,8 @@
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
-use super::Cli;
+use super::{Cli, print};
+use crate::fault::Fault;
 
 /// Print the completion script for a shell
 #[derive(Args)]
@@ -13,6 +14,10 @@ pub struct CompletionsArgs {
     shell: Shell,
 }
 
-pub fn run(args: &CompletionsArgs) {
-    clap_complete::generate(args.shell, &mut Cli::command(), "host", &mut std::io::stdout());
+pub fn run(args: &CompletionsArgs) -> Result<u8, Fault> {
+    // Written in one piece: the generator panics where standard output cannot be written.
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "host", &mut script);
+    print(&String::from_utf8_lossy(&script))?;
+    Ok(0)
 }

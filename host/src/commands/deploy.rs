@@ -1,6 +1,6 @@
 //! `host deploy`.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal};
 use std::sync::Arc;
 
 use clap::{ArgAction, Args, ValueEnum};
@@ -12,8 +12,9 @@ use crate::gate::Audience;
 use crate::journal::OnFailure;
 use crate::names::{Commit, Environment, NameError, ServiceName};
 use crate::progress::{Interrupt, InterruptSender};
-use crate::report::{Decision, Mode, Report, Style, render};
-use crate::run::{Host, Request, requester};
+use crate::recording::Recording;
+use crate::report::{Decision, Mode, Style, render};
+use crate::run::{Done, Host, Request};
 
 /// Deploy one commit of one service, or show what that would do
 ///
@@ -60,27 +61,27 @@ pub async fn run(args: &DeployArgs, global: &Global) -> Result<u8, Fault> {
         _ => Mode::Plan,
     };
     let mut request = request(args, mode)?;
-    let host = Host::open(global.config()?, requester())?;
+    let host = global.host()?;
     let interrupt = listen();
-    let report = deploy(&host, &request, interrupt.clone()).await?;
-    show(&report, global.output)?;
-    if mode != Mode::Plan || report.decision != Decision::Planned {
-        return Ok(report.decision.exit_code());
+    let (code, done) = deploy(&host, &request, None, global.output, &interrupt).await?;
+    if mode != Mode::Plan || done.report.decision != Decision::Planned {
+        return Ok(code);
     }
     // A reader of JSON gets one document and no question.
-    let answer = if global.output == Output::Text { asked(&request)? } else { None };
-    match answer {
-        Some(true) => {}
-        Some(false) => return Ok(0),
-        None => {
-            console::notice("nothing was changed: say --run-now to deploy, or --dry-run to only look");
-            return Ok(2);
-        }
+    if global.output == Output::Json || !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        console::notice("nothing was changed: say --run-now to deploy, or --dry-run to only look");
+        return Ok(2);
+    }
+    let answer = tokio::select! {
+        () = interrupt.raised() => return Ok(Decision::Interrupted.exit_code()),
+        answer = asked(&request) => answer?,
+    };
+    if !answer {
+        return Ok(0);
     }
     request.mode = Mode::Live;
-    let report = deploy(&host, &request, interrupt).await?;
-    show(&report, global.output)?;
-    Ok(report.decision.exit_code())
+    let (code, _) = deploy(&host, &request, done.recording.as_ref(), global.output, &interrupt).await?;
+    Ok(code)
 }
 
 fn request(args: &DeployArgs, mode: Mode) -> Result<Request, Fault> {
@@ -105,43 +106,48 @@ fn request(args: &DeployArgs, mode: Mode) -> Result<Request, Fault> {
     })
 }
 
-async fn deploy(host: &Host, request: &Request, interrupt: Interrupt) -> Result<Report, Fault> {
-    let console: Arc<dyn Audience> = Arc::new(Console::new(request.mode));
-    host.deploy(request, console, interrupt).await
-}
-
-fn show(report: &Report, output: Output) -> Result<(), Fault> {
+/// One run and its answer: the exit code, and what came of it.
+async fn deploy(
+    host: &Host,
+    request: &Request,
+    agreed: Option<&Recording>,
+    output: Output,
+    interrupt: &Interrupt,
+) -> Result<(u8, Done), Fault> {
+    let console = Arc::new(Console::new(request.mode));
+    let audience: Arc<dyn Audience> = Arc::clone(&console) as _;
+    let done = host.deploy(request, agreed, audience, interrupt.clone()).await?;
     match output {
-        Output::Json => print_json(report),
+        Output::Json => print_json(&done.report)?,
         Output::Text => {
             // Whoever watched the steps on the same terminal does not need them again.
-            let watched = report.mode == Mode::Live
-                && std::io::stdout().is_terminal()
-                && std::io::stderr().is_terminal();
-            print(&render(report, Style { colour: console::colour_on_stdout(), steps: !watched }))
+            let steps = !(console.was_watched() && std::io::stdout().is_terminal());
+            print(&render(&done.report, Style { colour: console::colour_on_stdout(), steps }))?;
         }
     }
+    let mut code = done.report.decision.exit_code();
+    if let Some(fault) = &done.journal {
+        console::notice(&format!("error: this run is not in the journal: {fault}"));
+        code = code.max(fault.exit_code());
+    }
+    Ok((code, done))
 }
 
-/// Whether the operator says yes; nothing where nobody can be asked, which is never taken for a yes or a no.
-fn asked(request: &Request) -> Result<Option<bool>, Fault> {
-    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
-        return Ok(None);
-    }
-    let mut terminal = std::io::stderr().lock();
-    let question = format!("deploy {} to {} now? [y/N] ", request.service, request.environment);
-    let mut answer = String::new();
-    let said = terminal
-        .write_all(question.as_bytes())
-        .and_then(|()| terminal.flush())
-        .and_then(|()| std::io::stdin().lock().read_line(&mut answer));
-    said.map_err(|error| {
+/// Whether the operator says yes.
+async fn asked(request: &Request) -> Result<bool, Fault> {
+    console::prompt(&format!("deploy {} to {} now? [y/N] ", request.service, request.environment));
+    let read = tokio::task::spawn_blocking(|| {
+        let mut answer = String::new();
+        std::io::stdin().lock().read_line(&mut answer).map(|_| answer)
+    });
+    let answer = read.await.map_err(std::io::Error::other).and_then(|answer| answer);
+    let answer = answer.map_err(|error| {
         Fault::usage("usage", format!("the answer cannot be read: {error}"), "say --run-now")
     })?;
-    Ok(Some(matches!(answer.trim(), "y" | "Y" | "yes")))
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-/// Ctrl-C and SIGTERM ask the run to stop; it then leaves things clean and says so.
+/// Ctrl-C, SIGTERM and the end of the terminal's session ask the run to stop; it then leaves things clean and says so.
 fn listen() -> Interrupt {
     let (sender, interrupt) = Interrupt::pair();
     tokio::spawn(raise(sender));
@@ -150,8 +156,8 @@ fn listen() -> Interrupt {
 
 async fn raise(sender: InterruptSender) {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()))
     else {
         tracing::warn!("signals cannot be heard; Ctrl-C will end the program at once");
         return;
@@ -160,6 +166,7 @@ async fn raise(sender: InterruptSender) {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
         }
         console::notice("stopping: the current change is finished or taken back first");
         sender.raise();

@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{Config, choose};
 use crate::fault::Fault;
+use crate::run::{Host, requester};
 
 /// Deploys commit-pinned artifacts the way the owners of the services wrote it down, inside what policy permits.
 ///
@@ -67,6 +68,12 @@ impl Global {
     fn config(&self) -> Result<Config, Fault> {
         Config::load(&choose(self.config.as_deref())?)
     }
+
+    fn host(&self) -> Result<Host, Fault> {
+        let flags =
+            self.config.as_ref().map(|file| format!(" --config {}", file.display())).unwrap_or_default();
+        Host::open(self.config()?, flags, requester())
+    }
 }
 
 impl Cli {
@@ -85,10 +92,7 @@ impl Cli {
             Command::Deploy(args) => deploy::run(args, &self.global).await,
             Command::Services(args) => services::run(args, &self.global),
             Command::Runs(args) => runs::run(args, &self.global),
-            Command::Completions(args) => {
-                completions::run(args);
-                Ok(0)
-            }
+            Command::Completions(args) => completions::run(args),
         }
     }
 }

@@ -9,6 +9,10 @@ use crate::console;
 use crate::fault::Fault;
 use crate::journal::{Journal, RunDetail, RunRow};
 use crate::report::{Report, SCHEMA, Style, render};
+use crate::words::quoted;
+
+/// Longest name that is repeated, in characters.
+const LONGEST: usize = 80;
 
 /// Look at what was run: every deploy and dry run of this machine is in the journal
 #[derive(Args)]
@@ -28,7 +32,7 @@ enum RunsCommand {
         #[arg(long)]
         service: Option<String>,
         /// At most this many
-        #[arg(long, default_value_t = 20, value_name = "N")]
+        #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         limit: u32,
     },
     /// One run: its report, and every operation of every pass
@@ -62,14 +66,14 @@ pub fn run(args: &RunsArgs, global: &Global) -> Result<u8, Fault> {
             let runs = journal.list(service.as_deref(), *limit)?;
             match global.output {
                 Output::Json => print_json(&ListAnswer { schema_version: SCHEMA, ok: true, runs })?,
-                Output::Text => print(&list(&runs))?,
+                Output::Text => print(&list(&runs, service.as_deref()))?,
             }
         }
         RunsCommand::Show { id } => {
             let Some(detail) = journal.show(id)? else {
                 return Err(Fault::usage(
                     "unknown-run",
-                    format!("no single run has an id that begins with {id:?}"),
+                    format!("no single run has an id that begins with {}", quoted(id, LONGEST)),
                     "`host runs list` shows the ids; give enough of one to tell it from the others",
                 ));
             };
@@ -82,9 +86,12 @@ pub fn run(args: &RunsArgs, global: &Global) -> Result<u8, Fault> {
     Ok(0)
 }
 
-fn list(runs: &[RunRow]) -> String {
+fn list(runs: &[RunRow], service: Option<&str>) -> String {
     if runs.is_empty() {
-        return "no runs yet\n".to_owned();
+        return service.map_or_else(
+            || "no runs yet\n".to_owned(),
+            |service| format!("there is no run of a service {}\n", quoted(service, LONGEST)),
+        );
     }
     let mut lines = vec![format!(
         "{:<23} {:<18} {:<5} {:<12} {:<7} {}",

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{Global, Output, print, print_json};
 use crate::fault::Fault;
 use crate::report::SCHEMA;
-use crate::run::{Host, ServiceRow, requester};
+use crate::run::ServiceRow;
 
 /// List the services that can be deployed, and where
 #[derive(Args)]
@@ -22,7 +22,7 @@ struct Answer {
 }
 
 pub fn run(_args: &ServicesArgs, global: &Global) -> Result<u8, Fault> {
-    let host = Host::open(global.config()?, requester())?;
+    let host = global.host()?;
     let services = host.services()?;
     let ok = services.iter().all(|service| service.error.is_none());
     match global.output {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::invalid::invalid;
 use super::locate::{Chosen, default_folder, xdg};
 use super::{ComposeRuntime, Config, EnvFileSource, HttpUrl, Limits, RegistryConfig};
 use crate::fault::Fault;
@@ -148,24 +149,7 @@ fn read(path: &Path) -> Result<String, Fault> {
 }
 
 fn parse<T: DeserializeOwned>(text: &str, name: &str) -> Result<T, Fault> {
-    toml::from_str(text).map_err(|error| {
-        let help = nearest(error.message()).map_or_else(
-            || "see the Configuration section of README.md for all keys".to_owned(),
-            |(unknown, known)| format!("there is no key {unknown:?} here; did you mean {known:?}?"),
-        );
-        Fault::usage("config-invalid", format!("{name}: {}", error.to_string().trim_end()), help)
-    })
-}
-
-/// Serde lists the known keys between back-ticks after the unknown one.
-fn nearest(message: &str) -> Option<(String, String)> {
-    if !message.starts_with("unknown field") {
-        return None;
-    }
-    let mut quoted = message.split('`').skip(1).step_by(2);
-    let unknown = quoted.next()?;
-    let known = quoted.min_by_key(|known| strsim::damerau_levenshtein(unknown, known))?;
-    Some((unknown.to_owned(), known.to_owned()))
+    toml::from_str(text).map_err(|error| invalid(name, text, &error))
 }
 
 fn bad_value(file: &str, key: &str, error: &str) -> Fault {
@@ -271,6 +255,65 @@ mod tests {
     }
 
     #[test]
+    fn a_key_of_a_later_release_is_called_that() {
+        let runtime = "[runtimes.d601]\nkind = \"compose\"\n";
+        for (word, text) in [
+            ("ssh", "[ssh.d601]\ndestination = \"ubuntu@d601\"\n"),
+            ("secrets", "[secrets.baidu-netdisk]\nenv-file = \"x\"\n"),
+            ("catalog", "[catalog]\nartifacts = \"CI.json\"\n"),
+            ("approvals", "[approvals]\nallowed-signers = \"x\"\n"),
+            ("via", "[registry]\nvia = \"d601\"\n"),
+            ("via", &format!("{runtime}via = \"d601\"\n")),
+            ("kubeconfig", &format!("{runtime}kubeconfig = \"x\"\n")),
+            ("context", &format!("{runtime}context = \"x\"\n")),
+            ("containerd", &format!("{runtime}containerd = \"x\"\n")),
+            ("kubernetes", "[runtimes.d601-k3s]\nkind = \"kubernetes\"\n"),
+        ] {
+            let fault = fault(text);
+            assert!(fault.message.contains(&format!("{word:?} is not in this release")), "{fault}");
+            assert!(!fault.help.contains("did you mean"), "{fault}");
+        }
+    }
+
+    #[test]
+    fn what_is_like_no_key_is_given_no_nearest_one() {
+        let fault = fault("hostname = \"x\"\n");
+        assert!(fault.message.contains("unknown field `hostname`"), "{fault}");
+        assert!(!fault.help.contains("did you mean"), "{fault}");
+    }
+
+    #[test]
+    fn a_file_with_passwords_is_never_repeated() {
+        for text in [
+            "\nPASSWORD=hunter2\n",
+            "PASSWORD=\"hunter2\"\n",
+            "PASSWORD='hunter2\n",
+            "hunter2\n",
+            "export PASSWORD=hunter2\n",
+            "PASSWORD=hunter2=\n",
+            "PASSWORD=\"hunter2\\q\"\n",
+            "[limits]\nfuel = \"hunter2\"\n",
+        ] {
+            let told = fault(text).to_string();
+            assert!(!told.contains("hunter2"), "{text:?}: {told}");
+            assert!(told.contains("line "), "{text:?}: {told}");
+        }
+        let told = fault("\"a\\u001b[2J\" = 1\n").to_string();
+        assert!(!told.contains('\u{1b}'), "{told}");
+    }
+
+    #[test]
+    fn a_port_that_is_none_is_refused_when_the_file_is_read() {
+        let registry = fault("[registry]\nurl = \"http://127.0.0.1:99999\"\n");
+        assert!(
+            registry.message.contains("registry.url") && registry.message.contains("65535"),
+            "{registry}"
+        );
+        let health = fault("[health.x]\nurl = \"http://127.0.0.1:port/health\"\n");
+        assert!(health.message.contains("health.x.url") && health.message.contains("65535"), "{health}");
+    }
+
+    #[test]
     fn a_registry_off_loopback_is_refused() {
         for url in
             ["http://registry.example:5000", "https://127.0.0.1:5000", "http://10.0.0.1:5000", "ftp://x"]
@@ -284,6 +327,11 @@ mod tests {
     fn without_a_file_the_specification_stands() {
         let config = load(&Chosen { file: None, base: PathBuf::from("/srv") }).expect("defaults");
         assert_eq!(config.registry.url.to_string(), "http://127.0.0.1:5000");
+        let repository = ImageName::parse("unidesk/todo-note").expect("an image name");
+        assert_eq!(
+            config.registry.manifest_url(&repository, "0123"),
+            "http://127.0.0.1:5000/v2/unidesk/todo-note/manifests/0123"
+        );
         assert_eq!(config.registry.namespace.as_str(), "unidesk");
         let runtime = config.runtimes.values().next().expect("main-server");
         assert_eq!(runtime.project, "unidesk");

@@ -2,16 +2,18 @@
 //! wrote it with this engine from this component: the file must be ours and nobody else's to write, and sealed with a
 //! key that is kept apart from it. Anything else is compiled again and replaced.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File};
 use std::hash::{Hash, Hasher};
 use std::io::{Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use hmac::{Hmac, KeyInit, Mac};
+use rustix::fs::OFlags;
 use sha2::Sha256;
 use wasmtime::component::Component;
 
+use super::file::open_regular;
 use crate::names::Digest;
 
 type Seal = Hmac<Sha256>;
@@ -70,9 +72,11 @@ impl Cache {
         Ok(component)
     }
 
-    fn entry(&self, digest: &Digest) -> PathBuf {
-        let hex = digest.as_str().trim_start_matches("sha256:");
-        self.folder.join(format!("{hex}-{:016x}.cwasm", self.engine))
+    /// Each key has its own entries: state folders that share a cache folder leave each other's alone.
+    fn entry(&self, key: &[u8], digest: &Digest) -> PathBuf {
+        let (code, sealed_by) = (hex(digest), Digest::of(key));
+        let sealed_by = &hex(&sealed_by)[..16];
+        self.folder.join(format!("{code}-{:016x}-{sealed_by}.cwasm", self.engine))
     }
 
     /// What is sealed: an entry moved to another name or engine fails like a damaged one.
@@ -85,7 +89,7 @@ impl Cache {
     }
 
     fn read(&self, key: &[u8], digest: &Digest) -> std::io::Result<Option<Vec<u8>>> {
-        let Some(mut content) = read_own(&self.entry(digest))? else { return Ok(None) };
+        let Some(mut content) = read_own(&self.entry(key, digest))? else { return Ok(None) };
         if content.len() < SEAL_BYTES {
             return Err(std::io::Error::other("it is cut off"));
         }
@@ -102,7 +106,7 @@ impl Cache {
         let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
         file.write_all(&seal)?;
         file.write_all(code)?;
-        file.persist(self.entry(digest)).map_err(|error| error.error)?;
+        file.persist(self.entry(key, digest)).map_err(|error| error.error)?;
         Ok(())
     }
 
@@ -129,20 +133,22 @@ impl Cache {
     }
 }
 
+fn hex(digest: &Digest) -> &str {
+    digest.as_str().trim_start_matches("sha256:")
+}
+
 fn private_folder(folder: &Path) -> std::io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 /// The content of a regular file that belongs to this user and that nobody else can write; nothing where there is none.
 fn read_own(path: &Path) -> std::io::Result<Option<Vec<u8>>> {
-    let flags = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).map_err(std::io::Error::other)?;
-    let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
-        Ok(file) => file,
+    let (file, meta) = match open_regular(path, OFlags::NOFOLLOW) {
+        Ok(opened) => opened,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    let meta = file.metadata()?;
-    if !meta.is_file() || meta.uid() != rustix::process::geteuid().as_raw() || meta.mode() & 0o077 != 0 {
+    if meta.uid() != rustix::process::geteuid().as_raw() || meta.mode() & 0o077 != 0 {
         return Err(std::io::Error::other(format!("{} is not a private file of this user", path.display())));
     }
     let mut content = Vec::new();
@@ -175,5 +181,27 @@ impl Hasher for Fnv {
         for byte in bytes {
             self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn state_folders_that_share_a_cache_folder_leave_each_others_entries_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let engine = wasmtime::Engine::default();
+        let empty = b"\0asm\x0d\0\x01\0";
+        let digest = Digest::of(empty);
+        let caches = ["a", "b"].map(|state| Cache::new(&folder.path().join(state), folder.path(), &engine));
+        for cache in &caches {
+            cache.component(&engine, &digest, empty).expect("a component");
+        }
+        for cache in &caches {
+            let key = cache.key().expect("a key");
+            assert!(cache.read(&key, &digest).expect("a sound entry").is_some());
+        }
+        assert_eq!(std::fs::read_dir(folder.path().join("compiled")).expect("entries").count(), 2);
     }
 }

@@ -3,16 +3,24 @@
 use std::io::Read;
 use std::path::Path;
 
+use rustix::fs::OFlags;
 use wasmtime::component::Component;
 
 use super::Engine;
 use super::fault::{PluginFault, Which};
+use super::file::open_regular;
 use crate::names::{Digest, ServiceName};
+use crate::words::plain;
 
 /// The package of the contract.
 pub const PACKAGE: &str = "deploy:consumer";
 /// Its version; while it is 0.x every minor version is another contract.
 pub const VERSION: &str = "0.1.0";
+
+/// Longest text about a component that the engine repeats, in characters: names in it are the component's own bytes.
+const LONGEST: usize = 500;
+/// Longest name of an interface in a message, in characters.
+const LONGEST_NAME: usize = 120;
 
 /// A component that imports the contract only.
 pub struct Loaded {
@@ -38,19 +46,18 @@ impl Engine {
         let component = self
             .cache
             .component(&self.wasm, &which.digest, &bytes)
-            .map_err(|error| no_component(format!("{error:#}")))?;
+            .map_err(|error| no_component(plain(&format!("{error:#}"), LONGEST)))?;
         let imports = self.imports(&which, &component)?;
         Ok(Loaded { which, bytes, imports, component })
     }
 
     fn read(&self, name: &ServiceName, path: &Path) -> Result<Vec<u8>, PluginFault> {
         let fault = |why: String| PluginFault::File { name: name.clone(), path: path.to_path_buf(), why };
-        let file = std::fs::File::open(path).map_err(|error| fault(format!("cannot be read: {error}")))?;
+        let unreadable = |error: std::io::Error| fault(format!("cannot be read: {error}"));
+        let (file, _) = open_regular(path, OFlags::empty()).map_err(unreadable)?;
         let limit = self.limits.component_bytes;
         let mut bytes = Vec::new();
-        file.take(limit.saturating_add(1))
-            .read_to_end(&mut bytes)
-            .map_err(|error| fault(format!("cannot be read: {error}")))?;
+        file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(unreadable)?;
         if bytes.len() as u64 > limit {
             return Err(fault(format!("has more than {limit} bytes (limits.component-bytes)")));
         }
@@ -80,16 +87,50 @@ fn held_to_contract(which: &Which, interface: &str) -> Result<(), PluginFault> {
     if name.strip_prefix(PACKAGE).is_none_or(|rest| !rest.starts_with('/')) {
         return Err(PluginFault::ForeignImport {
             which: which.clone(),
-            import: interface.escape_debug().take(120).collect(),
+            import: plain(interface, LONGEST_NAME),
         });
     }
     let minor = |version: &str| version.rsplit_once('.').map(|(minor, _)| minor.to_owned());
     if minor(version) != minor(VERSION) {
         return Err(PluginFault::ContractVersion {
             which: which.clone(),
-            found: interface.escape_debug().take(120).collect(),
+            found: plain(interface, LONGEST_NAME),
             expected: format!("{PACKAGE}@{VERSION}"),
         });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Limits;
+    use crate::engine::file::testing;
+
+    fn fault(put: impl FnOnce(&Path)) -> PluginFault {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("evil.wasm");
+        put(&path);
+        let engine = Engine::new(folder.path(), folder.path(), &Limits::default()).expect("an engine");
+        let name = ServiceName::parse("evil").expect("a service");
+        engine.load(&name, &path).map(|_| ()).expect_err("refused")
+    }
+
+    #[test]
+    fn a_name_inside_a_component_cannot_write_to_the_terminal() {
+        // A component that imports a resource whose name the engine refuses and repeats.
+        let name = b"a\x1b]0;x\x07\nb";
+        let import = [&[1, 0, 9][..], name, &[3, 1]].concat();
+        let component = [b"\0asm\x0d\0\x01\0".as_slice(), &[10, 14], &import].concat();
+        let fault = fault(|path| std::fs::write(path, &component).expect("a file")).to_string();
+        assert!(fault.contains(r"a\u{1b}]0;x\u{7}\nb"), "{fault}");
+        assert!(!fault.contains(char::is_control), "{fault}");
+    }
+
+    #[test]
+    fn a_pipe_is_no_plugin_and_is_not_waited_for() {
+        let fault = fault(testing::pipe);
+        assert_eq!(fault.code(), "plugin-file");
+        assert!(fault.to_string().contains("no regular file"), "{fault}");
+    }
 }

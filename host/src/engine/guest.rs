@@ -14,6 +14,7 @@ use crate::capability::{Asked, Guest};
 use crate::gate::Gate;
 use crate::gate::halt::Halt;
 use crate::names::{Environment, RuntimeName, ServiceName};
+use crate::words::plain;
 
 /// Frames of a guest backtrace that are shown.
 const FRAMES: usize = 8;
@@ -223,7 +224,7 @@ fn backtrace(error: &wasmtime::Error) -> String {
 
 /// Text from a plugin: safe for a terminal, and not longer than anybody reads.
 fn shortened(text: &str) -> String {
-    text.chars().take(LONGEST).flat_map(char::escape_debug).collect()
+    plain(text, LONGEST)
 }
 
 fn outcome(text: wit::Outcome) -> Outcome {

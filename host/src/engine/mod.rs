@@ -3,6 +3,7 @@
 mod cache;
 mod component;
 mod fault;
+mod file;
 mod guest;
 mod limiter;
 

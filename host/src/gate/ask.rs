@@ -3,6 +3,7 @@
 use crate::artifact::Artifact;
 use crate::operation::{Kind, Operation};
 use crate::progress::{Interrupt, Watcher};
+use crate::step::Step;
 
 /// One question to a backend.
 pub struct Ask<'a> {
@@ -14,8 +15,8 @@ pub struct Ask<'a> {
     pub operation: &'a Operation,
     /// The artifact that the operation names, as this pass resolved it.
     pub artifact: Option<&'a Artifact>,
-    /// For an undo: what was there before the change.
-    pub undone: Option<&'a serde_json::Value>,
+    /// For an undo: the change that is taken back.
+    pub undone: Option<&'a Step>,
     /// Whether a change was recorded or made before in this pass.
     pub changed: bool,
     /// Who watches.

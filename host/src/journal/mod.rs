@@ -16,11 +16,14 @@ pub use read::{OperationRow, RunDetail, RunRow};
 pub use write::{Begin, OnFailure, RunLog};
 
 use crate::fault::Fault;
+use crate::words::plain;
 
 /// Version of the tables; an older or newer journal is refused, never guessed at.
 const SCHEMA: i64 = 1;
 /// Version of the JSON inside the rows.
 const RECORD_SCHEMA: i64 = 1;
+/// Longest version of another program that is repeated, in characters.
+const LONGEST: usize = 40;
 /// How long a writer waits for another one.
 const BUSY: Duration = Duration::from_secs(10);
 
@@ -61,10 +64,15 @@ impl Journal {
             .pragma_query_value(None, "user_version", |row| row.get(0))
             .map_err(|error| fault("read", &error))?;
         if version != SCHEMA {
-            let error = format!("it has schema {version}, this program writes schema {SCHEMA}");
-            return Err(fault("used", &error));
+            return Err(other_version(&db, &path, version));
         }
         Ok(Self { db, path })
+    }
+
+    /// Breaks it as a full disk would: what comes next cannot be written.
+    #[cfg(test)]
+    pub(crate) fn drop_operations(&self) {
+        self.db.execute_batch("DROP TABLE operation").expect("a table");
     }
 
     fn fault(&self, error: &rusqlite::Error) -> Fault {
@@ -74,6 +82,25 @@ impl Journal {
             "check the rights and free space of the state folder",
         )
     }
+}
+
+/// The fault of a journal that another version of this program keeps.
+fn other_version(db: &Connection, path: &Path, schema: i64) -> Fault {
+    let last = "SELECT host_version FROM run ORDER BY started DESC LIMIT 1";
+    // Other tables may lack the column.
+    let writer = db
+        .query_row(last, [], |row| row.get::<_, String>(0))
+        .map(|version| format!(", last written by host {}", plain(&version, LONGEST)))
+        .unwrap_or_default();
+    Fault::internal(
+        "journal-version",
+        format!(
+            "the journal {} has schema {schema}{writer}; this is host {}, which keeps schema {SCHEMA}",
+            path.display(),
+            env!("CARGO_PKG_VERSION")
+        ),
+        "use the version of host that wrote it, or set `state` in host.toml to a folder of this version's own",
+    )
 }
 
 fn prepare(db: &Connection) -> Result<(), rusqlite::Error> {
@@ -93,4 +120,24 @@ fn prepare(db: &Connection) -> Result<(), rusqlite::Error> {
         db.execute_batch("COMMIT")?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_of_another_version_names_both_and_is_left_alone() {
+        let state = tempfile::tempdir().expect("a folder");
+        let journal = Journal::open(state.path()).expect("a journal");
+        journal.db.pragma_update(None, "user_version", SCHEMA + 1).expect("a version");
+        drop(journal);
+        let fault = Journal::open(state.path()).map(|_| ()).expect_err("refused");
+        assert_eq!(fault.code, "journal-version");
+        for word in [&format!("has schema {}", SCHEMA + 1), &format!("keeps schema {SCHEMA}")] {
+            assert!(fault.message.contains(word), "{fault}");
+        }
+        assert!(fault.message.contains(env!("CARGO_PKG_VERSION")), "{fault}");
+        assert!(!fault.help.contains("free space"), "{fault}");
+    }
 }

@@ -58,7 +58,7 @@ pub struct RunDetail {
     /// The line.
     pub run: RunRow,
     /// Digest of the component that ran; its bytes are in the journal.
-    pub plugin: String,
+    pub plugin: Option<String>,
     /// Digest of the policy set.
     pub policy: String,
     /// Version of the program that ran it.

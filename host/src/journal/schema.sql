@@ -9,12 +9,12 @@ CREATE TABLE run (
   mode          TEXT NOT NULL,             -- dry-run | plan | live
   requester     TEXT NOT NULL,
   on_failure    TEXT NOT NULL,             -- leave | rollback
-  plugin        TEXT NOT NULL,             -- digest; bytes in component
-  plugin_version TEXT NOT NULL,
+  plugin        TEXT,                      -- digest; bytes in component; NULL: no component was loaded
+  plugin_version TEXT,
   policy        TEXT NOT NULL,             -- digest
   host_version  TEXT NOT NULL,
   record_schema INTEGER NOT NULL,          -- version of the JSON in this row and its operations
-  decision      TEXT,
+  decision      TEXT,                      -- NULL with an exit code: it came to no report, see message
   exit_code     INTEGER,
   report        TEXT                       -- the whole report, JSON
 ) STRICT;

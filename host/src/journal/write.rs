@@ -51,8 +51,6 @@ pub struct Begin<'a> {
     pub requester: &'a str,
     /// What was asked for the case of a failure.
     pub on_failure: OnFailure,
-    /// The component: digest, version, bytes.
-    pub plugin: (&'a Digest, &'a str, &'a [u8]),
     /// Digest of the policy set.
     pub policy: &'a Digest,
 }
@@ -71,7 +69,6 @@ struct Open {
 impl Journal {
     /// Begins the record of a run; the row is there before anything else happens.
     pub fn begin(self, begin: &Begin<'_>) -> Result<RunLog, Fault> {
-        let (digest, version, bytes) = begin.plugin;
         let now = Timestamp::now();
         let id = run_id(now);
         let batched = begin.batched;
@@ -80,13 +77,9 @@ impl Journal {
                 self.db.execute_batch("BEGIN IMMEDIATE")?;
             }
             self.db.execute(
-                "INSERT OR IGNORE INTO component (digest, bytes) VALUES (?1, ?2)",
-                params![digest.as_str(), bytes],
-            )?;
-            self.db.execute(
                 "INSERT INTO run (id, started, service, environment, commit_sha, mode, requester, on_failure,
-                                  plugin, plugin_version, policy, host_version, record_schema)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                                  policy, host_version, record_schema)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
                 params![
                     id,
                     now.to_string(),
@@ -96,8 +89,6 @@ impl Journal {
                     begin.mode,
                     begin.requester,
                     begin.on_failure.as_str(),
-                    digest.as_str(),
-                    version,
                     begin.policy.as_str(),
                     env!("CARGO_PKG_VERSION"),
                     RECORD_SCHEMA,
@@ -115,6 +106,30 @@ impl RunLog {
     #[must_use]
     pub fn id(&self) -> String {
         self.open().id.clone()
+    }
+
+    /// Writes down which component runs; its bytes are kept once.
+    pub fn plugin(&self, digest: &Digest, version: &str, bytes: &[u8]) -> Result<(), Fault> {
+        let open = self.open();
+        let written = || -> rusqlite::Result<()> {
+            let db = &open.journal.db;
+            db.execute(
+                "INSERT OR IGNORE INTO component (digest, bytes) VALUES (?1, ?2)",
+                params![digest.as_str(), bytes],
+            )?;
+            db.execute(
+                "UPDATE run SET plugin = ?2, plugin_version = ?3 WHERE id = ?1",
+                params![open.id, digest.as_str(), version],
+            )?;
+            Ok(())
+        };
+        written().map_err(|error| open.journal.fault(&error))
+    }
+
+    /// Closes the record of a run that came to no report, with the reason.
+    pub fn abandon(&self, fault: &Fault) -> Result<(), Fault> {
+        self.said(&format!("{}: {}", fault.code, fault.message))?;
+        self.close(None, fault.exit_code(), None)
     }
 
     /// Writes down what is about to happen and what policy said; returns the entry for [`RunLog::outcome`]. For a change
@@ -184,6 +199,10 @@ impl RunLog {
 
     /// Closes the record.
     pub fn finish(&self, decision: &str, exit_code: u8, report: &str) -> Result<(), Fault> {
+        self.close(Some(decision), exit_code, Some(report))
+    }
+
+    fn close(&self, decision: Option<&str>, exit_code: u8, report: Option<&str>) -> Result<(), Fault> {
         let open = self.open();
         let written = || -> Result<(), rusqlite::Error> {
             let db = &open.journal.db;

@@ -1,6 +1,7 @@
 //! What is wrong with a policy folder: collected, so that an author sees all of it at once.
 
 use crate::fault::Fault;
+pub(super) use crate::words::nearest;
 
 /// How many problems one message lists; the rest is counted.
 const SHOWN: usize = 12;
@@ -78,13 +79,4 @@ pub(super) fn both<A, B>(a: Result<A, Problems>, b: Result<B, Problems>) -> Resu
         }
         (Err(problems), Ok(_)) | (Ok(_), Err(problems)) => Err(problems),
     }
-}
-
-/// The candidate that `word` was probably meant to be.
-pub(super) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    candidates
-        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= candidate.len().max(word.len()) / 2)
-        .min()
-        .map(|(_, candidate)| candidate)
 }

@@ -12,9 +12,8 @@ use crate::artifact::{Artifact, Pair};
 use crate::config::RegistryConfig;
 use crate::engine::{Descriptor, EnvironmentFacts};
 use crate::names::{Commit, Digest, Environment, LabelKey, ServiceName};
-use crate::operation::{Activate, Kind, Operation, Resolve};
-use crate::recording::already_so;
-use crate::step::Step;
+use crate::operation::{Activate, Operation, Resolve};
+use crate::step::{Pass, Step};
 
 /// What is known of a run besides its steps.
 pub struct Facts<'a> {
@@ -36,6 +35,8 @@ pub struct Facts<'a> {
     pub run: Option<String>,
     /// Where artifacts come from.
     pub registry: &'a RegistryConfig,
+    /// What every advised command ends with, so that it means the same host.
+    pub flags: &'a str,
     /// The argument vector that a change runs, if it runs a program.
     pub argv: &'a dyn Fn(&Operation) -> Option<Vec<String>>,
 }
@@ -54,7 +55,7 @@ pub struct Result {
 
 /// Puts the report together.
 #[must_use]
-pub fn build(facts: &Facts<'_>, steps: &[Step], result: Result) -> Report {
+pub fn build(facts: &Facts<'_>, steps: &[Step], foreseen: &[Step], result: Result) -> Report {
     let operations = || steps.iter().map(|step| &step.operation);
     let activation = operations().find_map(|operation| match operation {
         Operation::Activate(call) => Some(call),
@@ -75,7 +76,11 @@ pub fn build(facts: &Facts<'_>, steps: &[Step], result: Result) -> Report {
         commit: facts.commit.clone(),
         shape: facts.described.map(|(_, environment)| environment.shape.clone()),
         retryable: result.retryable,
-        recommended_action: result.recommended_action,
+        recommended_action: result.recommended_action.or_else(|| {
+            let commit = facts.commit.as_str();
+            (result.decision == Decision::Planned)
+                .then(|| deploy_command(facts.service, facts.environment, commit, facts.flags))
+        }),
         registry: steps.iter().find_map(|step| match &step.operation {
             Operation::Resolve(call) => Some(registry(facts.registry, call, resolved(step))),
             _ => None,
@@ -97,7 +102,8 @@ pub fn build(facts: &Facts<'_>, steps: &[Step], result: Result) -> Report {
         affected_runtime: affected,
         excluded_targets: facts.described.map(|(_, environment)| environment.excludes.clone()).unwrap_or_default(),
         rollback: rollback(facts, previous_commit(steps, facts.commit)),
-        steps: steps.iter().map(|step| step_part(step, facts.mode, (facts.argv)(&step.operation))).collect(),
+        steps: steps.iter().map(|step| step_part(step, (facts.argv)(&step.operation))).collect(),
+        failure_path: foreseen.iter().map(|step| step_part(step, None)).collect(),
         plugin: facts.plugin.clone(),
         policy: PolicyPart { digest: facts.policy.clone() },
         run: facts.run.clone().map(|id| RunPart { id }),
@@ -115,7 +121,7 @@ fn resolved(step: &Step) -> Option<&Artifact> {
 fn registry(config: &RegistryConfig, call: &Resolve, artifact: Option<&Artifact>) -> RegistryPart {
     let identity = artifact.and_then(|artifact| artifact.identity.as_ref());
     RegistryPart {
-        probe_url: crate::backend::live::registry::probe_url(config, &call.repository, &call.commit),
+        probe_url: config.manifest_url(&call.repository, call.commit.as_str()),
         repository: call.repository.to_string(),
         tag: call.commit.to_string(),
         digest: identity.map(|identity| identity.served().clone()),
@@ -268,32 +274,35 @@ fn checked(what: &str, step: &Step, mut expectations: Vec<ExpectationPart>) -> V
     VerificationPart { what: what.to_owned(), target: step.operation.target(), expectations, satisfied }
 }
 
-/// The commit that ran before, read off what the activation found stamped.
+/// The commit that ran before: what the image of the running container says, since a stamp may be of a deploy that was
+/// killed before it ran.
 #[must_use]
 pub fn previous_commit(steps: &[Step], requested: &Commit) -> Option<String> {
     steps.iter().find_map(|step| {
-        let Operation::Activate(call) = &step.operation else { return None };
-        let key = format!("{}COMMIT", crate::operation::stamp_prefix(&call.artifact.service));
-        let found = step.before.as_ref()?.get("stamp")?.get(&key)?.as_str()?;
+        let Operation::Activate(_) = &step.operation else { return None };
+        let found = step.before.as_ref()?.pointer("/container/commit")?.as_str()?;
         Commit::parse(found).ok().filter(|commit| commit != requested).map(|commit| commit.to_string())
     })
+}
+
+/// The live deploy of one commit, as an operator types it.
+#[must_use]
+pub fn deploy_command(service: &ServiceName, environment: &Environment, commit: &str, flags: &str) -> String {
+    format!("host deploy {service} --env {environment} --commit {commit} --run-now{flags}")
 }
 
 fn rollback(facts: &Facts<'_>, previous: Option<String>) -> RollbackPart {
     let commit = previous.as_deref().unwrap_or("<previous-full-sha>");
     RollbackPart {
-        command: format!(
-            "host deploy {} --env {} --commit {commit} --run-now",
-            facts.service, facts.environment
-        ),
+        command: deploy_command(facts.service, facts.environment, commit, facts.flags),
         previous_commit: previous,
     }
 }
 
 /// One operation as the report tells it.
 #[must_use]
-pub fn step_part(step: &Step, mode: Mode, argv: Option<Vec<String>>) -> StepPart {
-    let (outcome, message) = outcome(step, mode);
+pub fn step_part(step: &Step, argv: Option<Vec<String>>) -> StepPart {
+    let (outcome, message) = outcome(step);
     StepPart {
         seq: step.seq,
         operation: step.operation.name().to_owned(),
@@ -307,8 +316,7 @@ pub fn step_part(step: &Step, mode: Mode, argv: Option<Vec<String>>) -> StepPart
     }
 }
 
-fn outcome(step: &Step, mode: Mode) -> (String, Option<String>) {
-    let unchanged = already_so(step.before.as_ref(), step.desired.as_ref());
+fn outcome(step: &Step) -> (String, Option<String>) {
     match &step.outcome {
         Err(error) => (error.code().to_owned(), Some(error.to_string())),
         Ok(Answer::NotAsked) => ("not-asked".to_owned(), None),
@@ -317,8 +325,8 @@ fn outcome(step: &Step, mode: Mode) -> (String, Option<String>) {
             (if state.met { "met" } else { "pending" }.to_owned(), Some(state.reason.clone()))
         }
         Ok(Answer::Checks(_)) if !step.is_satisfied() => ("unsatisfied".to_owned(), None),
-        Ok(Answer::Done) if unchanged => ("already-so".to_owned(), None),
-        Ok(Answer::Done) if mode != Mode::Live && step.kind == Kind::Change => ("planned".to_owned(), None),
+        Ok(Answer::Done) if step.found_it_so() => ("already-so".to_owned(), None),
+        Ok(Answer::Done) if step.pass != Pass::Live => ("planned".to_owned(), None),
         Ok(_) => ("ok".to_owned(), None),
     }
 }

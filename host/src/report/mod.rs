@@ -6,7 +6,7 @@ mod text;
 
 use serde::{Deserialize, Serialize};
 
-pub use build::{Facts, Result as RunResult, build, previous_commit, step_part};
+pub use build::{Facts, Result as RunResult, build, deploy_command, previous_commit, step_part};
 pub use text::{Style, duration, render, step_line};
 
 use crate::answer::{Literal, SecretPresence};
@@ -153,6 +153,8 @@ pub struct Report {
     pub rollback: RollbackPart,
     /// Every operation, in order.
     pub steps: Vec<StepPart>,
+    /// What a failure would take back, last change first; empty where that was not asked for.
+    pub failure_path: Vec<StepPart>,
     /// Who knew how.
     pub plugin: Option<PluginPart>,
     /// What decided.

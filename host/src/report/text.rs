@@ -96,14 +96,11 @@ fn write_report(out: &mut String, report: &Report, style: Style) -> fmt::Result 
         }
     }
     writeln!(out)?;
-    if let Some(action) = &report.recommended_action {
-        wrapped(out, &format!("next: {action}"), 0)?;
-    } else if report.decision == Decision::Planned {
-        let command = format!(
-            "host deploy {} --env {} --commit {} --run-now",
-            report.service, report.environment, report.commit
-        );
-        writeln!(out, "next:\n  {command}")?;
+    match &report.recommended_action {
+        // A command to copy: never broken into lines.
+        Some(command) if report.decision == Decision::Planned => writeln!(out, "next:\n  {command}")?,
+        Some(action) => wrapped(out, &format!("next: {action}"), 0)?,
+        None => {}
     }
     if report.rollback.previous_commit.is_some() {
         writeln!(out, "back:\n  {}", report.rollback.command)?;

@@ -1,39 +1,24 @@
 //! What the steps of a run come to: the decision, the error and what to do next.
 
-use crate::access::Action;
 use crate::answer::CallError;
 use crate::engine::{Descriptor, Ending, Outcome, Stop};
 use crate::gate::halt::Halt;
 use crate::operation::Operation;
 use crate::recording::Recording;
-use crate::report::{Decision, ErrorPart, Mode, RunResult};
+use crate::report::{Decision, ErrorPart, Mode, RunResult, previous_commit};
 use crate::step::Step;
+use crate::words;
 
 use super::proof::Shortfall;
 use super::{Host, Request, Undone};
 
 const UNCHANGED: &str = "nothing was changed";
 
-/// Whether the failure path may run, if it was asked for.
-pub enum Failing {
-    /// It may, or nobody asked for it.
-    Allowed,
-    /// Policy says no.
-    Denied {
-        /// What is missing.
-        action: Action,
-        /// In the policy's words.
-        reason: String,
-    },
-}
-
 pub fn unsupported_service(host: &Host, request: &Request) -> RunResult {
     let known: Vec<String> = host.policy.plugins().iter().map(ToString::to_string).collect();
-    let near = known
-        .iter()
-        .filter(|name| strsim::damerau_levenshtein(name, request.service.as_str()) <= 3)
-        .min_by_key(|name| strsim::damerau_levenshtein(name, request.service.as_str()));
-    let near = near.map(|name| format!("; did you mean {name}?")).unwrap_or_default();
+    let near = words::nearest(request.service.as_str(), known.iter().map(String::as_str))
+        .map(|near| format!("; did you mean {near}?"))
+        .unwrap_or_default();
     let message =
         format!("no plugin knows the service {}; known are: {}{near}", request.service, known.join(", "));
     ended(Decision::Unsupported, "unsupported-service", message, None)
@@ -58,7 +43,7 @@ pub fn conclude_observed(
     request: &Request,
     outcome: &Result<Outcome, Stop>,
     steps: &[Step],
-    failing: Failing,
+    foreseen: &[Step],
 ) -> RunResult {
     if let Err(stop) = outcome {
         return stopped(stop, steps).noting(UNCHANGED);
@@ -68,9 +53,9 @@ pub fn conclude_observed(
         return ended(Decision::Denied, "denied", reason, Some(denied))
             .advising("ask a policy author for the permit that the message names");
     }
-    if let Failing::Denied { action, reason } = failing {
-        let message = format!("--on-failure rollback needs {}: {reason}", action.as_str());
-        return ended(Decision::Denied, "denied", message, None)
+    if let Some(denied) = foreseen.iter().find(|step| !step.verdict.allowed) {
+        let reason = denied.verdict.reason.clone().unwrap_or_default();
+        return ended(Decision::Denied, "denied", format!("--on-failure rollback: {reason}"), Some(denied))
             .advising("deploy without --on-failure rollback, or ask a policy author for the permit");
     }
     if request.mode == Mode::Live {
@@ -93,8 +78,17 @@ pub fn conclude_observed(
     }
 }
 
+/// Somebody else deploys the same service.
+pub fn locked(error: &CallError) -> RunResult {
+    ended(Decision::Blocked, "locked", error.to_string(), None)
+        .noting(UNCHANGED)
+        .advising("run the same command again when the other deploy has ended")
+        .again()
+}
+
 /// After the live pass and, where it was asked for, the failure path.
 pub fn conclude_live(
+    host: &Host,
     request: &Request,
     verdict: Result<(), Shortfall>,
     steps: &[Step],
@@ -109,32 +103,37 @@ pub fn conclude_live(
                 error: None,
             };
         }
+        Err(Shortfall::Degraded(ending)) => return of_plugin(Decision::Degraded, &ending),
         Err(shortfall) => shortfall,
     };
+    let effect = steps.iter().any(Step::has_effect);
+    let stopped_early = matches!(shortfall, Shortfall::Stopped(_));
+    if !effect
+        && !stopped_early
+        && let Some((step, error @ CallError::Unavailable(_))) = first_error(steps)
+    {
+        return failed_step(step, error).noting(UNCHANGED).untouched();
+    }
     let mut result = match &shortfall {
         Shortfall::Stopped(stop) => stopped(stop, steps),
-        Shortfall::Degraded(ending) => return of_plugin(Decision::Degraded, ending),
-        Shortfall::Failed(ending) | Shortfall::Refused(ending) => match last_failure(steps) {
-            Some((step, message)) => ended(Decision::Failed, code_of(step), message, Some(step)),
-            None => of_plugin(Decision::Failed, ending),
-        },
+        Shortfall::Failed(ending) | Shortfall::Refused(ending) | Shortfall::Degraded(ending) => {
+            match last_failure(steps) {
+                Some((step, message)) => ended(Decision::Failed, code_of(step), message, Some(step)),
+                None => of_plugin(Decision::Failed, ending),
+            }
+        }
         Shortfall::Unproven(missing) => {
-            let message = format!(
-                "the plugin says deployed, but the run does not show that {}",
-                missing.join("; that ")
-            );
+            let missing = missing.join("; that ");
+            let message = format!("the plugin says deployed, but the run does not show that {missing}");
             ended(Decision::Failed, "unproven", message, None)
         }
     };
-    let changed = steps.iter().any(Step::is_done_change);
-    if let Some((step, error @ CallError::Unavailable(_))) = first_error(steps).filter(|_| !changed) {
-        return failed_step(step, error).noting(UNCHANGED).untouched();
+    if last_failure(steps).is_some_and(|(step, _)| step.outcome.as_ref().is_err_and(CallError::retryable)) {
+        result = result.again();
     }
-    let stands = if undone.is_empty() { what_stands(request, steps) } else { what_was_undone(undone) };
-    if result.decision == Decision::Failed
-        && !undone.is_empty()
-        && undone.iter().all(|one| one.result.is_ok())
-    {
+    let stands = if undone.is_empty() { what_stands(host, request, steps) } else { what_was_undone(undone) };
+    let whole = undone.iter().all(|one| one.result.is_ok());
+    if result.decision == Decision::Failed && !undone.is_empty() && whole {
         result.decision = Decision::RolledBack;
     }
     result = result.noting(&stands.now);
@@ -148,14 +147,26 @@ struct Stands {
     next: String,
 }
 
-fn what_stands(request: &Request, steps: &[Step]) -> Stands {
+fn what_stands(host: &Host, request: &Request, steps: &[Step]) -> Stands {
     let again = "mend the cause, then run the same command again";
+    if let Some(left) = steps.iter().find(|step| step.left) {
+        // Its own error says what runs now and what could not be taken back.
+        let what = format!(
+            "{} of {} was begun and could not be taken back whole",
+            left.operation.name(),
+            left.operation.target()
+        );
+        return Stands {
+            now: what,
+            next: "put right by hand what the message names, then deploy again".to_owned(),
+        };
+    }
     let activated = steps.iter().find_map(|step| match &step.operation {
         Operation::Activate(call) if step.is_done_change() => Some((call, step)),
         _ => None,
     });
     let Some((call, step)) = activated else {
-        let now = if steps.iter().any(Step::is_done_change) {
+        let now = if steps.iter().any(Step::has_effect) {
             "the image was delivered; container, stable image names and env file are as before"
         } else {
             UNCHANGED
@@ -166,16 +177,11 @@ fn what_stands(request: &Request, steps: &[Step]) -> Stands {
         "{}/{} now runs commit {}, which is not verified; it was left as it is",
         call.runtime, call.container, request.commit
     );
-    let previous = crate::report::previous_commit(std::slice::from_ref(step), &request.commit);
-    let next = previous.map_or_else(
-        || format!("{again}; look with `docker logs {}`", call.container),
-        |commit| {
-            format!(
-                "look with `docker logs {}`; go back with `host deploy {} --env {} --commit {commit} --run-now`",
-                call.container, request.service, request.environment
-            )
-        },
-    );
+    let look = format!("look with `{} logs {}`", host.docker(&call.runtime), call.container);
+    let next = match previous_commit(std::slice::from_ref(step), &request.commit) {
+        Some(commit) => format!("{look}; go back with `{}`", host.command(request, &commit)),
+        None => format!("{look}; {again}"),
+    };
     Stands { now, next }
 }
 
@@ -199,8 +205,18 @@ fn planned() -> RunResult {
     RunResult { decision: Decision::Planned, retryable: false, recommended_action: None, error: None }
 }
 
-fn stopped(stop: &Stop, steps: &[Step]) -> RunResult {
+/// The plugin had no say in how the pass ended.
+pub fn stopped(stop: &Stop, steps: &[Step]) -> RunResult {
     let last = steps.last();
+    let result = because(stop, last);
+    // Of a step that was cut short its own error tells more: what was taken back, what was not.
+    match last.map(|step| &step.outcome) {
+        Some(Err(error)) if *stop == Stop::Halt(Halt::Interrupted) => result.noting(&error.to_string()),
+        _ => result,
+    }
+}
+
+fn because(stop: &Stop, last: Option<&Step>) -> RunResult {
     match stop {
         Stop::Plugin(fault) => {
             ended(Decision::Failed, fault.code(), fault.to_string(), last).advising(fault.help())

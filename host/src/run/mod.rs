@@ -8,24 +8,25 @@ mod tests;
 
 use std::sync::Arc;
 
-use crate::access::Action;
 use crate::backend::Backend;
 use crate::backend::live::FarSides;
 use crate::capability::Asked;
 use crate::config::Config;
 use crate::engine::{Descriptor, Engine, EnvironmentFacts, Loaded, Outcome, Stop};
 use crate::fault::Fault;
+use crate::gate::halt::Halt;
 use crate::gate::{Audience, Gate, Subject};
 use crate::journal::{Begin, Journal, OnFailure, RunLog};
-use crate::names::{Commit, Environment, ServiceName};
-use crate::operation::Operation;
+use crate::names::{Commit, Environment, RuntimeName, ServiceName};
 use crate::policy::{Context, Policy, Principal, Weekday};
 use crate::progress::Interrupt;
 use crate::recording::Recording;
-use crate::report::{Facts, Mode, PluginPart, Report, RunResult, build};
+use crate::report::{Decision, Facts, Mode, PluginPart, Report, RunResult, build};
 use crate::step::Step;
 
-use conclude::{Failing, conclude_live, conclude_observed, unsupported_environment, unsupported_service};
+use conclude::{
+    conclude_live, conclude_observed, locked, stopped, unsupported_environment, unsupported_service,
+};
 use proof::Shortfall;
 
 pub use services::{EnvironmentRow, ServiceRow};
@@ -55,6 +56,18 @@ pub struct Host {
     pub engine: Arc<Engine>,
     /// Who asks.
     pub requester: String,
+    /// Flags that every advised command needs, so that it means the same host: ` --config FILE`, or nothing.
+    pub flags: String,
+}
+
+/// A run that came to a report.
+pub struct Done {
+    /// What came of it.
+    pub report: Report,
+    /// What was looked at; of a live run nothing.
+    pub recording: Option<Recording>,
+    /// Why the report is not in the journal, if it is not.
+    pub journal: Option<Fault>,
 }
 
 /// One pass of the plugin over one backend.
@@ -79,32 +92,24 @@ struct Run<'a> {
 
 impl Host {
     /// Loads policy and engine for a configuration.
-    pub fn open(config: Config, requester: String) -> Result<Self, Fault> {
+    pub fn open(config: Config, flags: String, requester: String) -> Result<Self, Fault> {
         let policy = Arc::new(Policy::load(&config.policies)?);
         let engine = Arc::new(Engine::new(&config.state, &config.cache, &config.limits)?);
-        Ok(Self { config, policy, engine, requester })
+        Ok(Self { config, policy, engine, requester, flags })
     }
 
     /// Deploys, or shows what a deploy would do. A report means that the question was understood; its decision says what
-    /// came of it.
+    /// came of it. Where somebody said yes to a plan, `agreed` is that plan: the run refuses to do anything else.
     ///
     /// # Errors
     /// A [`Fault`] for a missing or broken plugin and for a journal that cannot be written.
     pub async fn deploy(
         &self,
         request: &Request,
+        agreed: Option<&Recording>,
         audience: Arc<dyn Audience>,
         interrupt: Interrupt,
-    ) -> Result<Report, Fault> {
-        let Some(loaded) = self.plugin(&request.service)? else {
-            return Ok(self.bare_report(request, unsupported_service(self, request)));
-        };
-        let loaded = Arc::new(loaded);
-        let descriptor = self.engine.describe(&loaded, tokio::runtime::Handle::current())?;
-        let known = descriptor.environments.iter().find(|one| one.name == request.environment).cloned();
-        let Some(environment) = known else {
-            return Ok(self.bare_report(request, unsupported_environment(request, &descriptor)));
-        };
+    ) -> Result<Done, Fault> {
         let log = Journal::open(&self.config.state)?.begin(&Begin {
             service: &request.service,
             environment: &request.environment,
@@ -113,35 +118,67 @@ impl Host {
             batched: request.mode == Mode::DryRun,
             requester: &self.requester,
             on_failure: request.on_failure,
-            plugin: (&loaded.which.digest, &descriptor.version, &loaded.bytes),
             policy: self.policy.digest(),
         })?;
+        let ended = self.run(request, agreed, &log, audience, interrupt).await;
+        let (report, recording) = match ended {
+            Ok(ended) => ended,
+            Err(fault) => {
+                log.abandon(&fault)?;
+                return Err(fault);
+            }
+        };
+        // The report of what was done is worth more than its copy in the journal.
+        let journal = self.keep(&log, &report).err();
+        Ok(Done { report, recording, journal })
+    }
+
+    async fn run(
+        &self,
+        request: &Request,
+        agreed: Option<&Recording>,
+        log: &RunLog,
+        audience: Arc<dyn Audience>,
+        interrupt: Interrupt,
+    ) -> Result<(Report, Option<Recording>), Fault> {
+        let Some(loaded) = self.plugin(&request.service)? else {
+            return Ok((self.bare_report(request, log, unsupported_service(self, request)), None));
+        };
+        let descriptor = self.engine.describe(&loaded, tokio::runtime::Handle::current())?;
+        log.plugin(&loaded.which.digest, &descriptor.version, &loaded.bytes)?;
+        let known = descriptor.environments.iter().find(|one| one.name == request.environment).cloned();
+        let Some(environment) = known else {
+            let result = unsupported_environment(request, &descriptor);
+            return Ok((self.bare_report(request, log, result), None));
+        };
         let run = Run {
             host: self,
             request,
             subject: self.subject(&loaded, request),
-            loaded,
+            loaded: Arc::new(loaded),
             descriptor,
             environment,
-            log,
+            log: log.clone(),
             far: Arc::new(FarSides::new(&self.config)),
             audience,
             interrupt,
         };
-        let report = match request.mode {
-            Mode::DryRun => run.look(Backend::Predicting).await?,
-            Mode::Plan => run.look(Backend::Observing(Arc::clone(&run.far))).await?,
-            Mode::Live => run.live().await?,
-        };
-        let text = serde_json::to_string(&report).map_err(|error| {
+        match request.mode {
+            Mode::DryRun => run.look(Backend::Predicting).await,
+            Mode::Plan => run.look(Backend::Observing(Arc::clone(&run.far))).await,
+            Mode::Live => Ok((run.live(agreed).await?, None)),
+        }
+    }
+
+    fn keep(&self, log: &RunLog, report: &Report) -> Result<(), Fault> {
+        let text = serde_json::to_string(report).map_err(|error| {
             Fault::internal(
                 "report",
                 format!("the report cannot be written: {error}"),
                 "report this as a bug",
             )
         })?;
-        run.log.finish(report.decision.as_str(), report.decision.exit_code(), &text)?;
-        Ok(report)
+        log.finish(report.decision.as_str(), report.decision.exit_code(), &text)
     }
 
     /// The component of a service; nothing where nobody knows the service.
@@ -175,8 +212,23 @@ impl Host {
         }
     }
 
+    /// The command that deploys `commit` of the same service to the same environment with the same configuration.
+    fn command(&self, request: &Request, commit: &str) -> String {
+        crate::report::deploy_command(&request.service, &request.environment, commit, &self.flags)
+    }
+
+    /// `docker`, pointed at the engine of a runtime where that is not the default one.
+    fn docker(&self, runtime: &RuntimeName) -> String {
+        match self.config.runtimes.get(runtime) {
+            Some(runtime) if runtime.docker != "unix:///var/run/docker.sock" => {
+                format!("docker -H {}", runtime.docker)
+            }
+            _ => "docker".to_owned(),
+        }
+    }
+
     /// A report about a request that no plugin took.
-    fn bare_report(&self, request: &Request, result: RunResult) -> Report {
+    fn bare_report(&self, request: &Request, log: &RunLog, result: RunResult) -> Report {
         let facts = Facts {
             mode: request.mode,
             service: &request.service,
@@ -185,42 +237,69 @@ impl Host {
             described: None,
             plugin: None,
             policy: self.policy.digest(),
-            run: None,
+            run: Some(log.id()),
             registry: &self.config.registry,
+            flags: &self.flags,
             argv: &|_| None,
         };
-        build(&facts, &[], result)
+        build(&facts, &[], &[], result)
     }
 }
 
 impl Run<'_> {
     /// One pass that changes nothing.
-    async fn look(&self, backend: Backend) -> Result<Report, Fault> {
-        let passed = self.pass(backend).await?;
-        let failing = self.failing(&passed);
-        let result = conclude_observed(self.request, &passed.outcome, passed.gate.steps(), failing);
-        Ok(self.report(passed.gate.steps(), result))
+    async fn look(&self, backend: Backend) -> Result<(Report, Option<Recording>), Fault> {
+        let mut passed = self.pass(backend).await?;
+        let result = self.observed(&mut passed)?;
+        let report = self.report(passed.gate.steps(), passed.gate.foreseen(), result);
+        Ok((report, Some(Recording::new(passed.gate.into_steps()))))
     }
 
     /// Observing, then live bound to it.
-    async fn live(&self) -> Result<Report, Fault> {
-        let observed = self.pass(Backend::Observing(Arc::clone(&self.far))).await?;
-        let failing = self.failing(&observed);
-        let result = conclude_observed(self.request, &observed.outcome, observed.gate.steps(), failing);
-        if result.decision != crate::report::Decision::Planned {
-            return Ok(self.report(observed.gate.steps(), result));
-        }
+    async fn live(&self, agreed: Option<&Recording>) -> Result<Report, Fault> {
+        let mut observed = self.pass(Backend::Observing(Arc::clone(&self.far))).await?;
+        let mut result = self.observed(&mut observed)?;
+        let foreseen = observed.gate.foreseen().to_vec();
         let recording = Recording::new(observed.gate.into_steps());
+        if result.decision == Decision::Planned
+            && let Err(halt) = agreed.map_or(Ok(()), |agreed| agreed.fits(&recording))
+        {
+            result = stopped(&Stop::Halt(halt), recording.steps());
+        }
+        if result.decision != Decision::Planned {
+            return Ok(self.report(recording.steps(), &foreseen, result));
+        }
+        let holder = format!("{} runs {}", self.host.requester, self.log.id());
+        // Held until this function returns: through the verification and the way back.
+        let _locks = match self.far.lock(recording.steps(), &self.request.service, &holder) {
+            Ok(locks) => locks,
+            Err(error) => return Ok(self.report(recording.steps(), &foreseen, locked(&error))),
+        };
         let mut acted = self.pass(Backend::Live(Arc::clone(&self.far), recording)).await?;
         let verdict = proof::verdict(&acted.outcome, acted.gate.steps(), &self.request.commit);
-        let mut undone = Vec::new();
         // Degraded is no failure: the requested commit runs and is proved.
         let failed = matches!(&verdict, Err(shortfall) if !matches!(shortfall, Shortfall::Degraded(_)));
+        let mut undone = Vec::new();
         if failed && self.request.on_failure == OnFailure::Rollback {
             undone = take_back(&mut acted.gate).await;
         }
-        let result = conclude_live(self.request, verdict, acted.gate.steps(), &undone);
-        Ok(self.report(acted.gate.steps(), result))
+        let result = conclude_live(self.host, self.request, verdict, acted.gate.steps(), &undone);
+        Ok(self.report(acted.gate.steps(), &foreseen, result))
+    }
+
+    /// What a pass that changed nothing comes to. The failure path is decided here, before the first change, like
+    /// everything else.
+    fn observed(&self, passed: &mut Passed) -> Result<RunResult, Fault> {
+        if self.request.on_failure == OnFailure::Rollback {
+            let changes: Vec<Step> = Recording::undo_order(passed.gate.steps()).cloned().collect();
+            for change in &changes {
+                passed.gate.foresee(change).map_err(|halt| match halt {
+                    Halt::Journal(fault) => fault,
+                    other => Fault::internal("gate", other.to_string(), "report this as a bug"),
+                })?;
+            }
+        }
+        Ok(conclude_observed(self.request, &passed.outcome, passed.gate.steps(), passed.gate.foreseen()))
     }
 
     /// Runs the plugin once, on a thread of its own: it waits for answers like any program.
@@ -247,19 +326,7 @@ impl Run<'_> {
         Ok(Passed { outcome, gate })
     }
 
-    /// The failure path is decided before the first change, like everything else.
-    fn failing(&self, passed: &Passed) -> Failing {
-        if self.request.on_failure == OnFailure::Leave {
-            return Failing::Allowed;
-        }
-        let denied = Recording::undoable(passed.gate.steps()).find_map(|step| {
-            let undo = Operation::Undo { change: Box::new(step.operation.clone()) };
-            passed.gate.verdict(&undo).reason
-        });
-        denied.map_or(Failing::Allowed, |reason| Failing::Denied { action: Action::Rollback, reason })
-    }
-
-    fn report(&self, steps: &[Step], result: RunResult) -> Report {
+    fn report(&self, steps: &[Step], foreseen: &[Step], result: RunResult) -> Report {
         let which = &self.loaded.which;
         let facts = Facts {
             mode: self.request.mode,
@@ -276,9 +343,10 @@ impl Run<'_> {
             policy: self.host.policy.digest(),
             run: Some(self.log.id()),
             registry: &self.host.config.registry,
+            flags: &self.host.flags,
             argv: &|operation| self.far.argv(operation),
         };
-        build(&facts, steps, result)
+        build(&facts, steps, foreseen, result)
     }
 }
 

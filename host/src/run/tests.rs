@@ -1,14 +1,14 @@
 //! What the steps of a run come to.
 
-use super::conclude::{Failing, conclude_observed};
+use super::conclude::conclude_observed;
 use super::proof::{Shortfall, verdict};
 use super::*;
 use crate::answer::{Answer, CallError, Check, Expectation, GateState, Literal};
 use crate::artifact::{Pair, REVISION_LABEL};
 use crate::names::{ContainerName, EnvKey, LabelKey, PlainValue, Pointer, RuntimeName};
-use crate::operation::{ArtifactRef, ExpectContainer, ExpectHealth, HealthTarget};
+use crate::operation::{ArtifactRef, ExpectContainer, ExpectHealth, HealthTarget, Operation};
 use crate::policy::Decision as Verdict;
-use crate::report::Decision;
+use crate::step::Pass;
 
 fn commit() -> Commit {
     Commit::parse(&"a".repeat(40)).expect("a commit")
@@ -26,6 +26,7 @@ fn request(mode: Mode) -> Request {
 
 fn step(operation: Operation, outcome: Result<Answer, CallError>) -> Step {
     Step {
+        pass: Pass::Live,
         seq: 1,
         kind: operation.kind(true),
         operation,
@@ -33,6 +34,8 @@ fn step(operation: Operation, outcome: Result<Answer, CallError>) -> Step {
         outcome,
         before: None,
         desired: None,
+        after: None,
+        left: false,
         duration_ms: 0,
     }
 }
@@ -126,7 +129,7 @@ fn decisions_in_the_order_of_their_weight() {
     let unreachable = step(hold, Err(CallError::Unavailable("down".to_owned())));
     let decided = |mode, steps: &[&Step]| {
         let steps: Vec<Step> = steps.iter().map(|step| (*step).clone()).collect();
-        conclude_observed(&request(mode), &Ok(Outcome::Deployed), &steps, Failing::Allowed).decision
+        conclude_observed(&request(mode), &Ok(Outcome::Deployed), &steps, &[]).decision
     };
     assert_eq!(decided(Mode::DryRun, &[&pending]), Decision::Planned, "a dry run shows it as pending");
     assert_eq!(decided(Mode::Plan, &[&pending]), Decision::Planned);

@@ -7,11 +7,18 @@ fn transcript(stage: &Stage, arguments: &[&str]) -> String {
     stage.stable(&Run::of(&mut command).transcript())
 }
 
+/// The id of a run is another one each time.
+fn any_run() -> insta::Settings {
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter(r"\d{8}T\d{6}Z-[0-9a-f]{6}", "[run]");
+    settings
+}
+
 #[test]
 fn bad_input() {
     let stage = Stage::new();
     let full = "0123456789abcdef0123456789abcdef01234567";
-    let cases: [(&str, &[&str]); 7] = [
+    let cases: [(&str, &[&str]); 9] = [
         ("a floating tag", &["deploy", SERVICE, "--env", "prod", "--commit", "latest", "--dry-run"]),
         ("a short commit", &["deploy", SERVICE, "--env", "prod", "--commit", "0123456", "--dry-run"]),
         ("an unknown service", &["deploy", "project-manger", "--env", "prod", "--commit", full, "--dry-run"]),
@@ -19,12 +26,14 @@ fn bad_input() {
         ("no service name", &["deploy", "--env=prod", "--commit", full, "--dry-run", "../etc"]),
         ("both modes", &["deploy", SERVICE, "--env", "prod", "--commit", full, "--dry-run", "--run-now"]),
         ("an unknown run", &["runs", "show", "1999"]),
+        ("no runs wanted", &["runs", "list", "--limit", "0"]),
+        ("the runs of an unknown service", &["runs", "list", "--service", "frontnd"]),
     ];
     let told: Vec<String> = cases
         .iter()
         .map(|(name, arguments)| format!("# {name}\n{}", transcript(&stage, arguments)))
         .collect();
-    insta::assert_snapshot!(told.join("\n"));
+    any_run().bind(|| insta::assert_snapshot!(told.join("\n")));
 }
 
 #[test]
@@ -38,6 +47,8 @@ fn a_bad_configuration() {
         ("a registry elsewhere", good.replace("url = \"http://", "url = \"http://registry.example/")),
         ("no TOML", good.replace("[registry]", "[registry")),
         ("a negative limit", good.replace("health-seconds = 5", "health-seconds = -5")),
+        ("a key of a later release", good.replace("[registry]", "[registry]\nvia = \"d601\"")),
+        ("an env file", "TZ=Etc/UTC\nPASSWORD=hunter2\n".to_owned()),
     ] {
         assert_ne!(good, bad, "{name}");
         std::fs::write(&toml, bad).expect("host.toml");
@@ -58,8 +69,7 @@ fn a_dry_run_and_a_deploy_in_text() {
     let dry = run("--dry-run");
     let _published = stage.published("text");
     let live = run("--run-now");
-    let mut settings = insta::Settings::clone_current();
-    settings.add_filter(r"\d{8}T\d{6}Z-[0-9a-f]{6}", "[run]");
+    let mut settings = any_run();
     settings.add_filter(r"sha256:[0-9a-f]{64}", "[digest]");
     settings.add_filter(r" +\d+(\.\d+)? m?s\b", " [time]");
     settings.bind(|| {
@@ -84,4 +94,8 @@ fn help_has_examples_and_completions_complete() {
     }
     let completions = stage.host(&["completions", "bash"]);
     assert!(completions.stdout.contains("--on-failure"), "{completions:?}");
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
+    let unwritten = Run::of(stage.command(&["completions", "bash"]).stdout(full));
+    assert_eq!(unwritten.code, 1, "{unwritten:?}");
+    assert!(unwritten.stderr.contains("standard output cannot be written"), "{unwritten:?}");
 }

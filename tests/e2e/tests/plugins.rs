@@ -25,6 +25,7 @@ const TESTED: &[&str] = &[
     "nothing",
     "other-container",
     "outside",
+    "reads-a-secret",
     "secrets",
     "trap",
     "unverified",
@@ -58,6 +59,9 @@ fn owning_all(folder: &Path) -> PathBuf {
     })
 }
 
+/// Stands in the environment of the container that the guest deploys.
+const SECRET: &str = "correct-horse-battery";
+
 struct Mischief {
     stage: Stage,
     commit: String,
@@ -77,8 +81,10 @@ impl Mischief {
             ..Settings::default()
         });
         let commit = commit("mischief");
-        let image =
-            SampleImage::new("mischief", &commit).label(REVISION, &commit).label(SOURCE, SOURCE_REPOSITORY);
+        let image = SampleImage::new("mischief", &commit)
+            .label(REVISION, &commit)
+            .label(SOURCE, SOURCE_REPOSITORY)
+            .env("CLIENT_SECRET", SECRET);
         stage.publish(&image);
         Self { stage, commit, _policies: folder }
     }
@@ -136,6 +142,9 @@ fn a_flood_of_lines_is_capped_and_cannot_write_to_the_terminal() {
     );
     assert!(run.stderr.len() < 200_000, "{} bytes", run.stderr.len());
     assert!(run.stderr.contains("limits.log-bytes"));
+    // 64 KiB, and no line costs less than 64 bytes.
+    let lines = run.stderr.lines().count();
+    assert!(lines < 1100, "{lines} lines");
 }
 
 #[test]
@@ -156,6 +165,20 @@ fn what_belongs_to_somebody_else_is_denied() {
     let run = mischief.live("other-container");
     assert_eq!(run.outcome(), (3, "denied".to_owned()), "{run:?}");
     assert!(run.text("/error/message").contains("Container::\"main-server/database\""), "{run:?}");
+}
+
+#[test]
+fn the_environment_of_a_container_is_not_for_a_plugin() {
+    let mischief = Mischief::new();
+    assert_eq!(mischief.live("unverified").text("/error/code"), "unproven", "the container runs");
+    let run = mischief.live("reads-a-secret");
+    assert_eq!(run.outcome(), (1, "failed".to_owned()), "{run:?}");
+    assert!(run.text("/error/message").contains("got 1 labels and 0 env: "), "{run:?}");
+    let shown = mischief.stage.host(&["runs", "show", &run.text("/run/id"), "--output", "json"]);
+    for text in [&run.stdout, &run.stderr, &shown.stdout] {
+        assert!(!text.contains(SECRET), "{text}");
+    }
+    assert!(shown.stdout.contains("UNIDESK_MISCHIEF_DEPLOY_CLIENT_SECRET"), "{}", shown.stdout);
 }
 
 #[test]

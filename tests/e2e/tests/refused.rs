@@ -83,6 +83,7 @@ fn an_activation_that_no_policy_permits() {
         assert_eq!(run.text("/error/step"), "compose.activate");
     }
     assert_eq!(live.text("/error/message"), dry.text("/error/message"), "the dry run says the same");
+    assert_eq!(live.text("/steps/1/outcome"), "planned", "the delivery before it was not made");
     assert_untouched(&stage, &before, &live);
     insta::assert_snapshot!(live.text("/error/message"));
 }

@@ -112,13 +112,6 @@ impl SampleImage {
         self
     }
 
-    /// Publishes it under another tag than its commit.
-    #[must_use]
-    pub fn tagged(mut self, tag: &str) -> Self {
-        tag.clone_into(&mut self.tag);
-        self
-    }
-
     /// Adds a layer of this many bytes that cannot be compressed, so that there is something to wait for.
     #[must_use]
     pub fn padding(mut self, bytes: usize) -> Self {

@@ -58,18 +58,6 @@ impl Project {
         Ok(project)
     }
 
-    /// The project that was written into this folder before.
-    #[must_use]
-    pub fn at(directory: &Path, name: &str, docker: &Docker) -> Self {
-        Self { directory: directory.to_owned(), name: name.to_owned(), docker: docker.clone() }
-    }
-
-    /// The folder that it is in.
-    #[must_use]
-    pub fn directory(&self) -> &Path {
-        &self.directory
-    }
-
     /// Its name for Compose.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -8,16 +8,17 @@ mod state;
 use std::sync::OnceLock;
 
 pub use started::{Started, still_same};
-use state::{ActivationState, Running};
+use state::{ActivationState, Difference, Running};
 
 use super::compose::Compose;
 use super::delivery::{foreign, identity};
 use super::docker::{ContainerFacts, Engine, ServiceContainer};
-use super::env_file::{EnvFile, ProjectLock, Stamp};
+use super::env_file::{EnvFile, Stamp};
 use crate::answer::CallError;
 use crate::artifact::{Artifact, Identity};
-use crate::backend::change::Change;
+use crate::backend::change::{Change, Unmade};
 use crate::config::{ComposeRuntime, Limits};
+use crate::lock::TargetLock;
 use crate::operation::Activate;
 use crate::progress::{Interrupt, Watcher};
 
@@ -46,7 +47,8 @@ impl<'a> Activation<'a> {
         let path = runtime.env_file.path().map_err(CallError::Invalid)?;
         Ok(Self {
             engine,
-            compose: Compose::new(runtime, &path, limits),
+            compose: Compose::new(runtime, &path, limits)
+                .showing(call.stamp.iter().map(|pair| pair.key.clone()).collect()),
             env_file: EnvFile::new(path, &artifact.service),
             identity: identity(artifact)?,
             call,
@@ -80,7 +82,10 @@ impl<'a> Activation<'a> {
             let image = self.engine.image(&name).await?.map(|image| image.id);
             names.insert(name, image);
         }
-        let container = self.container().await?.as_ref().map(Running::from);
+        let container = match self.container().await? {
+            Some(found) => Some(Running::of(&found, self.engine.image(&found.image).await?.as_ref())),
+            None => None,
+        };
         let stamp = self.env_file.read_stamp(self.call.stamp.iter().map(|pair| &pair.key))?;
         Ok(ActivationState { container, names, stamp })
     }
@@ -150,13 +155,27 @@ impl<'a> Activation<'a> {
         )))
     }
 
+    /// Going back over what somebody else did since would undo their work. Being back already is no reason to refuse.
+    async fn check_ours(&self, before: &ActivationState, after: &ActivationState) -> Result<(), CallError> {
+        let now = self.state().await?;
+        match now.difference(after) {
+            Some(Difference { what, how }) if now.difference(before).is_some() => {
+                Err(CallError::Mismatch(format!(
+                    "not taken back: {what} was changed by somebody else since: {how}; now {}",
+                    self.what_runs().await
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
+
     async fn advance(
         &self,
         before: &ActivationState,
         image: &str,
         watcher: &dyn Watcher,
-        lock: &ProjectLock,
-    ) -> Result<Started, CallError> {
+        lock: &TargetLock,
+    ) -> Result<(Started, ActivationState), CallError> {
         for (repository, tag) in self.pinned_names().chain(self.moving_names()) {
             self.engine.tag(image, repository, tag).await?;
         }
@@ -176,7 +195,8 @@ impl<'a> Activation<'a> {
                 found.name, found.image
             )));
         }
-        Started::of(&found, self.engine)
+        let started = Started::of(&found, self.engine)?;
+        Ok((started, self.state().await?))
     }
 
     async fn the_only_container(&self) -> Result<ContainerFacts, CallError> {
@@ -199,9 +219,9 @@ impl<'a> Activation<'a> {
         self.call.stamp.iter().map(|pair| (pair.key.clone(), Some(pair.value.clone()))).collect()
     }
 
-    fn lock(&self) -> Result<ProjectLock, CallError> {
+    fn lock(&self) -> Result<TargetLock, CallError> {
         let holder = format!("{} at {}", self.call.service, self.call.artifact.commit);
-        ProjectLock::take(self.env_file.path(), &holder)
+        TargetLock::project(self.env_file.path(), &holder)
     }
 }
 
@@ -226,7 +246,12 @@ impl Change for Activation<'_> {
     fn desired(&self, before: &ActivationState) -> ActivationState {
         let image = self.engine.id_of(self.identity).to_string();
         ActivationState {
-            container: Some(Running { id: None, image: image.clone(), up: true }),
+            container: Some(Running {
+                id: None,
+                image: image.clone(),
+                commit: Some(self.call.artifact.commit.clone()),
+                up: true,
+            }),
             names: before.names.keys().map(|name| (name.clone(), Some(image.clone()))).collect(),
             stamp: self.stamp(),
         }
@@ -237,7 +262,7 @@ impl Change for Activation<'_> {
         before: &ActivationState,
         watcher: &dyn Watcher,
         interrupt: &Interrupt,
-    ) -> Result<(), CallError> {
+    ) -> Result<ActivationState, Unmade> {
         let lock = self.lock()?;
         self.check_unchanged(before).await?;
         let image = self.delivered().await?;
@@ -245,21 +270,30 @@ impl Change for Activation<'_> {
         if interrupt.is_raised() {
             return Err(CallError::Other(
                 "interrupted before the activation began; nothing was changed".to_owned(),
-            ));
+            )
+            .into());
         }
-        match self.advance(before, &image, watcher, &lock).await {
-            Ok(started) => {
+        match Box::pin(self.advance(before, &image, watcher, &lock)).await {
+            Ok((started, now)) => {
                 // Only a second `apply` of the same value finds it set, and then the first container is gone.
                 let _ = self.started.set(started);
-                Ok(())
+                Ok(now)
             }
-            Err(cause) => Err(self.retreat(cause, before, watcher, &lock).await),
+            Err(cause) => Err(Box::pin(self.retreat(cause, before, watcher, &lock)).await),
         }
     }
 
-    async fn undo(&self, before: &ActivationState, watcher: &dyn Watcher) -> Result<(), CallError> {
+    async fn undo(
+        &self,
+        before: &ActivationState,
+        after: Option<&ActivationState>,
+        watcher: &dyn Watcher,
+    ) -> Result<(), CallError> {
         let lock = self.lock()?;
-        let left = self.go_back(before, watcher, &lock).await;
+        if let Some(after) = after {
+            self.check_ours(before, after).await?;
+        }
+        let left = Box::pin(self.go_back(before, watcher, &lock)).await;
         if left.is_empty() {
             return Ok(());
         }

@@ -11,12 +11,13 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use self::process::{Finished, Unfinished};
-use super::env_file::ProjectLock;
-use super::words::{plain, seconds};
+use super::env_file::Secrets;
 use crate::answer::CallError;
 use crate::config::{ComposeRuntime, Limits};
+use crate::lock::TargetLock;
 use crate::names::{ComposeService, EnvKey};
 use crate::operation::Activate;
+use crate::words::{plain, seconds};
 
 /// Longest part of what Compose says that an error repeats, in characters.
 const SHOWN: usize = 600;
@@ -36,6 +37,7 @@ pub struct Compose {
     directory: PathBuf,
     files: Vec<PathBuf>,
     env_file: PathBuf,
+    stamped: Vec<EnvKey>,
     environment: Vec<(OsString, OsString)>,
     within: Duration,
 }
@@ -52,9 +54,16 @@ impl Compose {
             directory: runtime.directory.clone(),
             files: runtime.files.clone(),
             env_file: env_file.to_owned(),
+            stamped: Vec::new(),
             environment,
             within: Duration::from_secs(limits.compose_seconds),
         }
+    }
+
+    /// The same project, whose messages may show the values of these keys of the env file.
+    #[must_use]
+    pub fn showing(self, stamped: Vec<EnvKey>) -> Self {
+        Self { stamped, ..self }
     }
 
     /// The project's name.
@@ -100,7 +109,7 @@ impl Compose {
             ));
             return Err(self.or_missing(cause).await);
         }
-        check::service(&finished.stdout, call, &made_up)
+        check::service(&finished.stdout, call, &made_up, &self.secrets(&argv))
             .map_err(|why| CallError::Mismatch(format!("{}: {why}", self.files_shown())))
     }
 
@@ -109,7 +118,7 @@ impl Compose {
     ///
     /// # Errors
     /// `Other` with what Compose said; `Unavailable` if it had to be stopped at its deadline.
-    pub async fn recreate(&self, service: &ComposeService, lock: &ProjectLock) -> Result<(), CallError> {
+    pub async fn recreate(&self, service: &ComposeService, lock: &TargetLock) -> Result<(), CallError> {
         self.change(&self.recreate_argv(service), lock).await
     }
 
@@ -117,11 +126,11 @@ impl Compose {
     ///
     /// # Errors
     /// As for [`Self::recreate`].
-    pub async fn remove(&self, service: &ComposeService, lock: &ProjectLock) -> Result<(), CallError> {
+    pub async fn remove(&self, service: &ComposeService, lock: &TargetLock) -> Result<(), CallError> {
         self.change(&self.remove_argv(service), lock).await
     }
 
-    async fn change(&self, argv: &[OsString], lock: &ProjectLock) -> Result<(), CallError> {
+    async fn change(&self, argv: &[OsString], lock: &TargetLock) -> Result<(), CallError> {
         let finished = self.run(argv, &[], lock.as_input()?).await?;
         if finished.success {
             return Ok(());
@@ -177,17 +186,18 @@ impl Compose {
 
     /// The end of what Compose said, fit for an error.
     fn said(&self, finished: &Finished, argv: &[OsString]) -> String {
-        // Only here, and only to take its values out: Compose repeats lines that it cannot read, and values that it
-        // cannot use.
-        let secrets = std::fs::read(&self.env_file).unwrap_or_default();
-        let known = argv.join(OsStr::new(" "));
-        let said =
-            redact::redacted(&String::from_utf8_lossy(&finished.stderr), &secrets, &known.to_string_lossy());
+        let said = redact::redacted(&String::from_utf8_lossy(&finished.stderr), &self.secrets(argv));
         if said.is_empty() {
             return "it said nothing".to_owned();
         }
         let kept = said.char_indices().rev().nth(SHOWN - 1).map_or(0, |(at, _)| at);
         plain(&said[kept..], SHOWN)
+    }
+
+    /// What the env file holds. Compose repeats lines that it cannot read and values that it cannot use, and resolves the
+    /// files with all of them: nothing that comes from it is told before they are taken out.
+    fn secrets(&self, argv: &[OsString]) -> Secrets {
+        Secrets::read(&self.env_file, &self.stamped, &argv.join(OsStr::new(" ")).to_string_lossy())
     }
 
     fn files_shown(&self) -> String {

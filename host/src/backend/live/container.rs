@@ -3,28 +3,47 @@
 use super::docker::{ContainerFacts, Engine, Network};
 use crate::answer::{CallError, Check, ContainerView, Literal};
 use crate::artifact::Artifact;
-use crate::names::{ContainerName, Pointer};
-use crate::operation::{ExpectContainer, InspectContainer};
+use crate::names::{ContainerName, EnvKey, Pointer};
+use crate::operation::{ExpectContainer, InspectContainer, label_pointer};
+use crate::words::plain;
+
+/// Longest label or environment value that leaves the host, in characters, unless it is what was expected.
+const FOUND_TEXT: usize = 512;
 
 /// `compose.inspect`: the labels of the container's image and the environment entries that were asked for, as far as they
 /// are there; nothing where there is no such container.
 ///
 /// # Errors
-/// `Unavailable` where the engine cannot be asked.
+/// `Denied` for an environment entry that is no stamp: the others may be secrets. `Unavailable` where the engine cannot be
+/// asked.
 pub async fn inspect(engine: &Engine, call: &InspectContainer) -> Result<Option<ContainerView>, CallError> {
+    only_stamps(&call.env)?;
     let Some(container) = engine.container(&call.container).await? else { return Ok(None) };
     let image = engine.image(&container.image).await?;
-    let label = |key: &str| image.as_ref().and_then(|image| image.labels.get(key).cloned());
-    let found = |key: &str, value: Option<String>| value.map(|value| (key.to_owned(), value));
+    let label = |key: &str| image.as_ref().and_then(|image| image.labels.get(key).map(String::as_str));
+    let found =
+        |key: &str, value: Option<&str>| value.map(|value| (key.to_owned(), plain(value, FOUND_TEXT)));
     Ok(Some(ContainerView {
         labels: call.labels.iter().filter_map(|key| found(key.as_str(), label(key.as_str()))).collect(),
-        env: call
-            .env
-            .iter()
-            .filter_map(|key| found(key.as_str(), container.env(key.as_str()).map(str::to_owned)))
-            .collect(),
+        env: call.env.iter().filter_map(|key| found(key.as_str(), container.env(key.as_str()))).collect(),
         image_digest: Some(container.image),
     }))
+}
+
+/// Whoever calls this has put the service's prefix before every key already; should that ever be forgotten, no plugin
+/// reads a secret for it.
+fn only_stamps(keys: &[EnvKey]) -> Result<(), CallError> {
+    let stamp = |key: &str| key.starts_with("UNIDESK_") && key.contains("_DEPLOY_");
+    match keys.iter().find(|key| !stamp(key.as_str())) {
+        None => Ok(()),
+        Some(key) => Err(CallError::Denied {
+            reason: format!(
+                "{key} is no stamp (UNIDESK_…_DEPLOY_…): no other entry of a container's environment is read, it may be \
+                 a secret"
+            ),
+            policies: Vec::new(),
+        }),
+    }
 }
 
 /// `compose.expect`: the container must run the artifact, with these labels on its image and these environment entries.
@@ -43,11 +62,11 @@ pub async fn expect(
     let mut checks = vec![image(&container, artifact)?];
     for pair in &call.labels {
         let found = labels.get(pair.key.as_str()).map(String::as_str);
-        checks.push(text("/labels/", pair.key.as_str(), found, pair.value.as_str())?);
+        checks.push(text(&label_pointer(&pair.key), found, pair.value.as_str())?);
     }
     for pair in &call.env {
         let found = container.env(pair.key.as_str());
-        checks.push(text("/env/", pair.key.as_str(), found, pair.value.as_str())?);
+        checks.push(text(&format!("/env/{}", pair.key), found, pair.value.as_str())?);
     }
     Ok(checks)
 }
@@ -112,12 +131,10 @@ fn image(container: &ContainerFacts, artifact: &Artifact) -> Result<Check, CallE
     Ok(Check { pointer: pointer("/image")?, found: Some(Literal::Text(found)), satisfied })
 }
 
-fn text(folder: &str, key: &str, found: Option<&str>, wanted: &str) -> Result<Check, CallError> {
-    // RFC 6901: `~` and `/` are escaped inside a part, `~` first.
-    let escaped = key.replace('~', "~0").replace('/', "~1");
+fn text(at: &str, found: Option<&str>, wanted: &str) -> Result<Check, CallError> {
     Ok(Check {
-        pointer: pointer(&format!("{folder}{escaped}"))?,
-        found: found.map(|found| Literal::Text(found.to_owned())),
+        pointer: pointer(at)?,
+        found: found.map(|found| Literal::Text(plain(found, FOUND_TEXT))),
         satisfied: found == Some(wanted),
     })
 }
@@ -129,14 +146,48 @@ fn pointer(text: &str) -> Result<Pointer, CallError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::names::LabelKey;
 
     #[test]
     fn a_check_names_its_key_as_a_pointer() {
-        let check = text("/labels/", "org.x/y~z", Some("1"), "1").expect("a check");
-        assert_eq!(check.pointer.as_str(), "/labels/org.x~1y~0z");
+        let key = LabelKey::parse("org.x/y").expect("a key");
+        let check = text(&label_pointer(&key), Some("1"), "1").expect("a check");
+        assert_eq!(check.pointer.as_str(), "/labels/org.x~1y");
         assert_eq!((check.found, check.satisfied), (Some(Literal::Text("1".to_owned())), true));
-        assert!(!text("/env/", "K", Some("2"), "1").expect("a check").satisfied);
-        let absent = text("/env/", "K", None, "").expect("a check");
+        assert!(!text("/env/K", Some("2"), "1").expect("a check").satisfied);
+        let absent = text("/env/K", None, "").expect("a check");
         assert_eq!((absent.found, absent.satisfied), (None, false));
+    }
+
+    #[test]
+    fn what_is_found_is_escaped_and_cut() {
+        let found = |found: &str, wanted: &str| {
+            let Some(Literal::Text(text)) = text("/env/K", Some(found), wanted).expect("a check").found
+            else {
+                panic!("a text")
+            };
+            text
+        };
+        assert_eq!(found("a\u{1b}[2J\n", "a"), "a\\u{1b}[2J\\n");
+        assert_eq!(found(&"é".repeat(513), "a"), "é".repeat(512) + "…");
+        // What was expected is a plain value, so it comes back as it is.
+        let longest = "a".repeat(512);
+        assert_eq!(found(&longest, &longest), longest);
+    }
+
+    #[test]
+    fn no_secret_is_read_from_an_environment() {
+        let keys =
+            |names: &[&str]| names.iter().map(|name| EnvKey::parse(name).expect(name)).collect::<Vec<_>>();
+        only_stamps(&keys(&["UNIDESK_X_DEPLOY_COMMIT", "UNIDESK_PROJECT_MANAGER_DEPLOY_REF"]))
+            .expect("stamps");
+        only_stamps(&[]).expect("nothing");
+        for secret in ["TOKEN", "UNIDESK_TOKEN", "X_DEPLOY_COMMIT", "MY_UNIDESK_X_DEPLOY_COMMIT"] {
+            let error = only_stamps(&keys(&["UNIDESK_X_DEPLOY_COMMIT", secret])).expect_err(secret);
+            assert!(
+                matches!(error, CallError::Denied { .. }) && error.to_string().contains(secret),
+                "{error}"
+            );
+        }
     }
 }

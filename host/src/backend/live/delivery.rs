@@ -7,23 +7,22 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 
 use self::progress::Progress;
 use super::docker::Engine;
-use super::words::{plain, seconds};
+use super::http::deadline;
 use crate::answer::CallError;
 use crate::artifact::{Artifact, Identity};
-use crate::backend::change::Change;
+use crate::backend::change::{Change, Unmade};
 use crate::config::Limits;
 use crate::names::Commit;
 use crate::operation::Deliver;
 use crate::progress::{Interrupt, Watcher};
+use crate::words::{plain, seconds};
 
 /// Longest part of an engine's image id that a message repeats, in characters: the store decides what an id looks like.
 const SHOWN: usize = 80;
-/// The furthest deadline: an instant cannot be moved by an arbitrary configured number.
-const LONGEST: Duration = Duration::from_hours(24);
 
 /// What `<name>:<commit>` means in the engine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,7 +62,7 @@ impl<'a> Delivery<'a> {
             commit: &artifact.commit,
             source: format!("{authority}/{}", artifact.repository),
             call,
-            within: Duration::from_secs(limits.delivery_seconds).min(LONGEST),
+            within: Duration::from_secs(limits.delivery_seconds),
         })
     }
 
@@ -77,30 +76,58 @@ impl<'a> Delivery<'a> {
         format!("{}@{}", self.source, self.identity.served())
     }
 
-    /// Pulls, checks and names the image.
-    async fn bring(&self, watcher: &dyn Watcher, interrupt: &Interrupt) -> Result<(), CallError> {
-        self.pull(watcher, interrupt).await?;
+    /// The image that has the immutable name, whichever it is.
+    async fn named(&self) -> Result<Option<String>, CallError> {
+        Ok(self.engine.image(&self.name()).await?.map(|image| image.id))
+    }
+
+    /// The pulled image by what the engine calls it, once it is known to be the registry's.
+    async fn arrived(&self) -> Result<String, CallError> {
         let arrived = self.engine.image(&self.passing_name()).await?.ok_or_else(|| {
             CallError::Other(format!(
                 "the Docker engine said that {} was pulled, but has no such image; look at the engine's log",
                 self.passing_name()
             ))
         })?;
-        if !self.identity.is_called(&arrived.id) {
-            return Err(CallError::Mismatch(format!(
-                "the Docker engine pulled {}, but calls it {}, where the registry's image is {}; something between the \
-                 registry and the engine changes images: nothing got the name {}",
-                self.passing_name(),
-                plain(&arrived.id, SHOWN),
-                self.engine.id_of(self.identity),
-                self.name()
-            )));
+        if self.identity.is_called(&arrived.id) {
+            return Ok(arrived.id);
         }
-        self.engine.tag(&arrived.id, self.call.name.as_str(), self.commit.as_str()).await
+        Err(CallError::Mismatch(format!(
+            "the Docker engine pulled {}, but calls it {}, where the registry's image is {}; something between the \
+             registry and the engine changes images: nothing got the name {}",
+            self.passing_name(),
+            plain(&arrived.id, SHOWN),
+            self.engine.id_of(self.identity),
+            self.name()
+        )))
+    }
+
+    /// Gives `image` the immutable name, or nothing at all: an engine that gave no answer may have given the name.
+    async fn name_it(&self, image: &str) -> Result<Delivered, Unmade> {
+        let named = async {
+            self.engine.tag(image, self.call.name.as_str(), self.commit.as_str()).await?;
+            self.named().await
+        };
+        let cause = match named.await {
+            Ok(image) => return Ok(Delivered { name: self.name(), image }),
+            Err(cause) => cause,
+        };
+        match self.engine.untag(&self.name()).await {
+            Ok(()) => Err(cause.into()),
+            Err(error) => {
+                let more = format!("the name {} may be left behind: {error}", self.name());
+                Err(Unmade { error: also(cause, &more), left: true })
+            }
+        }
+    }
+
+    async fn name_arrived(&self) -> Result<Delivered, Unmade> {
+        let image = self.arrived().await?;
+        self.name_it(&image).await
     }
 
     async fn pull(&self, watcher: &dyn Watcher, interrupt: &Interrupt) -> Result<(), CallError> {
-        let deadline = Instant::now() + self.within;
+        let until = deadline(self.within);
         let mut progress = Progress::new(self.identity.size);
         let mut lines = self.engine.pull(&self.source, self.identity.served());
         loop {
@@ -110,7 +137,7 @@ impl<'a> Delivery<'a> {
                     "interrupted while pulling {}; the engine stops, and nothing got the name {}",
                     self.passing_name(), self.name()
                 ))),
-                line = timeout_at(deadline, lines.next()) => line,
+                line = timeout_at(until, lines.next()) => line,
             };
             match line {
                 Ok(Some(line)) => progress.tell(&line?, watcher),
@@ -135,8 +162,7 @@ impl Change for Delivery<'_> {
 
     async fn probe(&self) -> Result<Delivered, CallError> {
         let name = self.name();
-        let image = self.engine.image(&name).await?.map(|image| image.id);
-        match image {
+        match self.named().await? {
             Some(other) if !self.identity.is_called(&other) => {
                 Err(foreign(self.engine, &name, &other, self.identity))
             }
@@ -155,31 +181,58 @@ impl Change for Delivery<'_> {
         _before: &Delivered,
         watcher: &dyn Watcher,
         interrupt: &Interrupt,
-    ) -> Result<(), CallError> {
-        if self.probe().await?.image.is_some() {
+    ) -> Result<Delivered, Unmade> {
+        let now = self.probe().await?;
+        if now.image.is_some() {
             watcher.note("already there");
-            return Ok(());
+            return Ok(now);
         }
         // Somebody else may hold on to the image by this name: it is removed only if it was not there before.
         let passing = self.passing_name();
-        let kept = self.engine.image(&passing).await?.is_some();
-        let brought = self.bring(watcher, interrupt).await;
-        if !kept && let Err(error) = self.engine.untag(&passing).await {
-            let left = format!("the name {passing} is left behind: {error}");
-            match brought {
-                // The image is delivered all the same; a second name for it does no harm.
-                Ok(()) => watcher.note(&left),
-                Err(cause) => return Err(also(cause, &left)),
-            }
+        let held = self.engine.image(&passing).await?.is_some();
+        let pulled = self.pull(watcher, interrupt).await;
+        // The engine gives this name when all of the image is there.
+        let passed = pulled.is_ok();
+        let brought = match pulled {
+            Ok(()) => self.name_arrived().await,
+            Err(error) => Err(error.into()),
+        };
+        if held {
+            return brought;
         }
-        brought
+        let Err(error) = self.engine.untag(&passing).await else { return brought };
+        let more = format!("the name {passing} may be left behind: {error}");
+        match brought {
+            // The image is delivered all the same; a second name for it does no harm.
+            Ok(delivered) => {
+                watcher.note(&more);
+                Ok(delivered)
+            }
+            Err(cause) => Err(Unmade { error: also(cause.error, &more), left: cause.left || passed }),
+        }
     }
 
-    async fn undo(&self, before: &Delivered, _watcher: &dyn Watcher) -> Result<(), CallError> {
-        match before.image {
-            Some(_) => Ok(()),
-            None => self.engine.untag(&self.name()).await,
+    async fn undo(
+        &self,
+        before: &Delivered,
+        after: Option<&Delivered>,
+        _watcher: &dyn Watcher,
+    ) -> Result<(), CallError> {
+        if before.image.is_some() {
+            return Ok(());
         }
+        if let Some(after) = after
+            && let Some(now) = self.named().await?
+            && after.image.as_ref() != Some(&now)
+        {
+            return Err(CallError::Mismatch(format!(
+                "not taken back: the image name {} was changed by somebody else since: it was {}; now it is {}",
+                self.name(),
+                after.image.as_deref().unwrap_or("no image"),
+                plain(&now, SHOWN)
+            )));
+        }
+        self.engine.untag(&self.name()).await
     }
 }
 

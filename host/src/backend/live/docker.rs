@@ -19,11 +19,11 @@ use futures_util::{Stream, StreamExt};
 
 pub use facts::{ContainerFacts, ImageFacts, Network, ServiceContainer};
 
-use super::words::{plain, quoted, seconds};
 use crate::answer::CallError;
 use crate::artifact::Identity;
 use crate::config::Limits;
 use crate::names::{ComposeService, ContainerName, Digest};
+use crate::words::{plain, quoted, seconds};
 
 /// Longest part of an engine's own message that an error repeats, in characters.
 const SHOWN: usize = 300;

@@ -1,23 +1,28 @@
 //! The controlled env file: where Compose takes the values of a project from, secrets among them. The host reads and
-//! writes the stamps of one service in it and nothing else; no other line ever leaves this module.
+//! writes the stamps of one service in it and nothing else; no other line ever leaves this module. The rest is read only
+//! to take it out of what others say.
 
-mod lock;
+mod beside;
+mod decode;
+mod quoting;
+mod secrets;
 mod text;
 
 use std::collections::BTreeMap;
-use std::fs::{File, Metadata, Permissions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 
-pub use lock::ProjectLock;
+use beside::Beside;
+pub use secrets::{HIDDEN, Secrets};
 
-use super::words::plain;
 use crate::answer::CallError;
 use crate::names::{EnvKey, PlainValue, ServiceName};
 use crate::operation::stamp_prefix;
+use crate::words::plain;
 
 /// Largest file that is read, in bytes. Compose reads it whole on every call, so a real one is far smaller.
 const LARGEST: u64 = 1 << 20;
@@ -25,6 +30,9 @@ const LARGEST: u64 = 1 << 20;
 const FOREIGN_WRITE: u32 = 0o022;
 /// Longest value that a message repeats, in characters.
 const SHOWN: usize = 80;
+
+/// Appended to the file's name: the new file before it takes the old one's place.
+const BESIDE: &str = ".unfinished";
 
 /// Values by key; nothing for a key without an assignment.
 pub type Stamp = BTreeMap<EnvKey, Option<PlainValue>>;
@@ -73,7 +81,8 @@ impl EnvFile {
     }
 
     /// Brings each key to its value, or removes its lines where it has none. Every other byte stays; the file is replaced
-    /// in one step and keeps mode, owner and group.
+    /// in one step and keeps mode, owner and group. Only for who holds the project's lock: a new file that somebody left
+    /// beside the old one is taken for that of a killed host.
     ///
     /// A key that is assigned several times gets the value everywhere: Compose takes the last assignment, other readers
     /// the first, and a line that somebody wrote does not vanish.
@@ -111,18 +120,16 @@ impl EnvFile {
     fn read(&self) -> Result<Snapshot, CallError> {
         self.check_folder()?;
         let shown = self.path.display();
-        // Without NOFOLLOW whoever can place a symlink chooses the file; NONBLOCK because a pipe would wait for ever.
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file: File = rustix::fs::open(&self.path, flags, Mode::empty())
-            .map_err(|error| match error {
-                rustix::io::Errno::NOENT => CallError::NotFound(format!(
-                    "the controlled env file {shown} does not exist; create it, with the secrets of the project: \
+        let file = open(&self.path).map_err(|error| match error {
+            rustix::io::Errno::NOENT => CallError::NotFound(format!(
+                "the controlled env file {shown} does not exist; create it, with the secrets of the project: \
                      `install -m 600 /dev/null {shown}`"
-                )),
-                rustix::io::Errno::LOOP => self.unfit("is a symlink", "name the file that it leads to in host.toml"),
-                other => self.io("cannot be opened", &other.into()),
-            })?
-            .into();
+            )),
+            rustix::io::Errno::LOOP => {
+                self.unfit("is a symlink", "name the file that it leads to in host.toml")
+            }
+            other => self.io("cannot be opened", &other.into()),
+        })?;
         let metadata = file.metadata().map_err(|error| self.io("cannot be looked at", &error))?;
         if !metadata.is_file() {
             return Err(self.unfit("is no regular file", "name a file in host.toml"));
@@ -166,29 +173,23 @@ impl EnvFile {
 
     fn replace(&self, bytes: &[u8], before: &Snapshot) -> Result<(), CallError> {
         let failed = |error: io::Error| self.io("cannot be replaced", &error);
-        let new = self.beside(bytes, &before.metadata).map_err(failed)?;
+        let new = Beside::make(self.beside()).map_err(failed)?;
+        new.fill(bytes, &before.metadata).map_err(failed)?;
         if !self.read()?.is(before) {
             return Err(self.unfit(
                 "was changed by somebody else at this very moment, and was left as they made it",
                 "run the same command again",
             ));
         }
-        new.persist(&self.path).map_err(|unmoved| failed(unmoved.error))?;
+        new.rename(&self.path).map_err(failed)?;
         File::open(self.folder()).and_then(|folder| folder.sync_all()).map_err(failed)
     }
 
-    /// A new file in the same folder with the rights of the old one, safe on disk. Gone again if it is not renamed.
-    fn beside(&self, bytes: &[u8], old: &Metadata) -> io::Result<tempfile::NamedTempFile> {
-        let mut new = tempfile::Builder::new().prefix(".env-").tempfile_in(self.folder())?;
-        let file = new.as_file_mut();
-        let made = file.metadata()?;
-        if (made.uid(), made.gid()) != (old.uid(), old.gid()) {
-            fchown(&*file, Some(old.uid()), Some(old.gid()))?;
-        }
-        file.set_permissions(Permissions::from_mode(old.mode() & 0o7777))?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        Ok(new)
+    /// Always the same name: what a killed host left there is found again.
+    fn beside(&self) -> PathBuf {
+        let mut name = self.path.clone().into_os_string();
+        name.push(BESIDE);
+        name.into()
     }
 
     fn folder(&self) -> &Path {
@@ -227,6 +228,12 @@ impl EnvFile {
             plain(&error.to_string(), SHOWN)
         ))
     }
+}
+
+/// Without NOFOLLOW whoever can place a symlink chooses the file; NONBLOCK because a pipe would wait for ever.
+fn open(path: &Path) -> rustix::io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
 }
 
 impl Snapshot {

@@ -11,11 +11,11 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::http::{self, Bounds, Failure, HttpError, Request};
-use super::words::{listed, seconds};
 use crate::answer::{CallError, Check};
 use crate::config::Limits;
 use crate::operation::ExpectHealth;
 use crate::progress::{Interrupt, Watcher};
+use crate::words::{listed, seconds};
 
 /// Longest that one poll may take: a hanging answer must leave time for another try.
 const POLL: Duration = Duration::from_secs(5);

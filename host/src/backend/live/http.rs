@@ -18,7 +18,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
-use super::words::seconds;
+use crate::words::seconds;
 
 /// Longest status line and headers of an answer, in bytes.
 const HEADER_BYTES: usize = 16 << 10;

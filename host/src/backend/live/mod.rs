@@ -10,24 +10,25 @@ mod health;
 mod http;
 mod json;
 mod kubernetes;
-pub mod registry;
+mod registry;
 #[cfg(test)]
 mod testing;
-mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Map, Value};
 use tokio::sync::OnceCell;
 
-use super::change::Change;
-use crate::answer::{Answer, CallError};
+use super::change::{Change, Unmade};
+use crate::answer::{Answer, CallError, Check};
 use crate::artifact::Artifact;
 use crate::config::{ComposeRuntime, Config};
 use crate::gate::ask::Ask;
-use crate::names::{ConfigName, ContainerName, RuntimeName};
+use crate::lock::TargetLock;
+use crate::names::{ConfigName, ContainerName, RuntimeName, ServiceName};
 use crate::operation::{Activate, Deliver, ExpectHealth, HealthTarget, Operation, stamp_prefix};
+use crate::step::Step;
 use activation::{Activation, Started};
 use delivery::Delivery;
 use docker::Engine;
@@ -40,7 +41,7 @@ pub struct FarSides {
     registry: RegistryClient,
     engines: BTreeMap<RuntimeName, OnceCell<Engine>>,
     /// The containers that this run started: they must still be the same ones when their health is good.
-    started: Mutex<BTreeMap<ContainerName, Started>>,
+    started: Mutex<BTreeMap<(RuntimeName, ContainerName), Started>>,
 }
 
 impl FarSides {
@@ -55,12 +56,13 @@ impl FarSides {
         }
     }
 
-    /// The argument vector of the program that a change runs, if it runs one.
+    /// The argument vector of the program that a change runs, if it runs one; nothing where the configuration does not
+    /// say yet what it would be.
     #[must_use]
     pub fn argv(&self, operation: &Operation) -> Option<Vec<String>> {
         let Operation::Activate(call) = operation else { return None };
         let runtime = self.config.runtimes.get(&call.runtime)?;
-        let env_file = runtime.env_file.path().unwrap_or_else(|_| runtime.env_file.declared());
+        let env_file = runtime.env_file.path().ok()?;
         let compose = compose::Compose::new(runtime, &env_file, &self.config.limits);
         Some(
             compose
@@ -69,6 +71,32 @@ impl FarSides {
                 .map(|word| word.to_string_lossy().into_owned())
                 .collect(),
         )
+    }
+
+    /// Takes the lock of `service` wherever the changes of a recording go, for the whole of a live run: nobody else may
+    /// deploy it between a change and its verification or its way back.
+    ///
+    /// # Errors
+    /// Who holds it.
+    pub fn lock(
+        &self,
+        steps: &[Step],
+        service: &ServiceName,
+        holder: &str,
+    ) -> Result<Vec<TargetLock>, CallError> {
+        let runtimes: BTreeSet<&RuntimeName> = steps
+            .iter()
+            .filter_map(|step| match &step.operation {
+                Operation::Deliver(call) => Some(&call.runtime),
+                Operation::Activate(call) => Some(&call.runtime),
+                _ => None,
+            })
+            .collect();
+        let lock = |runtime: &RuntimeName| {
+            let env_file = self.runtime(runtime)?.env_file.path().map_err(CallError::Invalid)?;
+            TargetLock::service(&env_file, service, holder)
+        };
+        runtimes.into_iter().map(lock).collect()
     }
 
     /// Answers a read.
@@ -90,45 +118,38 @@ impl FarSides {
     /// there is no live side to look at: then the change is recorded as it was asked, and a live pass refuses it.
     pub(super) async fn probe(&self, ask: &Ask<'_>) -> Result<Option<(Value, Value)>, CallError> {
         match ask.operation {
-            Operation::Deliver(call) => probed(&self.delivery(ask, call).await?).await.map(Some),
-            Operation::Activate(call) => probed(&self.activation(ask, call).await?).await.map(Some),
+            Operation::Deliver(call) => {
+                stoppable(ask, async { probed(&self.delivery(ask, call).await?).await }).await.map(Some)
+            }
+            Operation::Activate(call) => {
+                stoppable(ask, async { probed(&self.activation(ask, call).await?).await }).await.map(Some)
+            }
             _ => Ok(None),
         }
     }
 
-    /// Makes a change.
-    pub(super) async fn apply(&self, ask: &Ask<'_>, before: Option<&Value>) -> Result<(), CallError> {
+    /// Makes a change; answers with what is there now.
+    pub(super) async fn apply(&self, ask: &Ask<'_>, before: Option<&Value>) -> Result<Value, Unmade> {
         match ask.operation {
-            Operation::Deliver(call) => {
-                let change = self.delivery(ask, call).await?;
-                change.apply(&state(before)?, ask.watcher, ask.interrupt).await
-            }
+            Operation::Deliver(call) => applied(&self.delivery(ask, call).await?, ask, before).await,
             Operation::Activate(call) => {
                 let change = self.activation(ask, call).await?;
-                change.apply(&state(before)?, ask.watcher, ask.interrupt).await?;
+                let after = applied(&change, ask, before).await?;
                 if let Some(started) = change.started() {
-                    self.started().insert(call.container.clone(), started.clone());
+                    let key = (call.runtime.clone(), call.container.clone());
+                    self.started().insert(key, started.clone());
                 }
-                Ok(())
+                Ok(after)
             }
-            other => Err(kubernetes::unavailable(other)),
+            other => Err(kubernetes::unavailable(other).into()),
         }
     }
 
-    /// Takes a change back.
-    pub(super) async fn undo(
-        &self,
-        ask: &Ask<'_>,
-        change: &Operation,
-        before: &Value,
-    ) -> Result<(), CallError> {
+    /// Takes back what `done` did.
+    pub(super) async fn undo(&self, ask: &Ask<'_>, change: &Operation, done: &Step) -> Result<(), CallError> {
         match change {
-            Operation::Deliver(call) => {
-                self.delivery(ask, call).await?.undo(&state(Some(before))?, ask.watcher).await
-            }
-            Operation::Activate(call) => {
-                self.activation(ask, call).await?.undo(&state(Some(before))?, ask.watcher).await
-            }
+            Operation::Deliver(call) => undone(&self.delivery(ask, call).await?, ask, done).await,
+            Operation::Activate(call) => undone(&self.activation(ask, call).await?, ask, done).await,
             other => Err(kubernetes::unavailable(other)),
         }
     }
@@ -147,22 +168,18 @@ impl FarSides {
         }
     }
 
-    async fn health(
-        &self,
-        ask: &Ask<'_>,
-        call: &ExpectHealth,
-    ) -> Result<Vec<crate::answer::Check>, CallError> {
+    async fn health(&self, ask: &Ask<'_>, call: &ExpectHealth) -> Result<Vec<Check>, CallError> {
         let limits = &self.config.limits;
-        match &call.target {
+        let checks = match &call.target {
             HealthTarget::Endpoint { name } => {
                 let source = self.endpoint(name).ok_or_else(|| {
                     CallError::Unavailable(format!(
                         "host.toml names no health endpoint {name}: add [health.{name}] with its url"
                     ))
                 })?;
-                health::expect(call, &source, limits, ask.watcher, ask.interrupt).await
+                health::expect(call, &source, limits, ask.watcher, ask.interrupt).await?
             }
-            HealthTarget::Service { .. } => Err(kubernetes::unavailable(ask.operation)),
+            HealthTarget::Service { .. } => return Err(kubernetes::unavailable(ask.operation)),
             HealthTarget::Container { runtime, container, port, path, with_stamp } => {
                 let engine = self.engine(runtime).await?;
                 let prefix = with_stamp.then(|| stamp_prefix(&call.service));
@@ -170,14 +187,15 @@ impl FarSides {
                     ConfigName::parse(container.as_str()).ok().and_then(|name| self.endpoint(&name));
                 let inside =
                     Inside { engine, container, port: *port, path: path.as_str(), prefix, configured };
-                let checks = health::expect(call, &inside, limits, ask.watcher, ask.interrupt).await?;
-                let started = self.started().get(container).cloned();
-                if let Some(started) = started {
-                    activation::still_same(engine, container, &started).await?;
-                }
-                Ok(checks)
+                health::expect(call, &inside, limits, ask.watcher, ask.interrupt).await?
             }
+        };
+        // Whatever answered: what this run started must have stayed up meanwhile.
+        let started = self.started().clone();
+        for ((runtime, container), started) in &started {
+            activation::still_same(self.engine(runtime).await?, container, started).await?;
         }
+        Ok(checks)
     }
 
     fn endpoint(&self, name: &ConfigName) -> Option<HealthSource> {
@@ -212,7 +230,7 @@ impl FarSides {
         cell.get_or_try_init(|| Engine::connect(&runtime.docker, &self.config.limits)).await
     }
 
-    fn started(&self) -> std::sync::MutexGuard<'_, BTreeMap<ContainerName, Started>> {
+    fn started(&self) -> std::sync::MutexGuard<'_, BTreeMap<(RuntimeName, ContainerName), Started>> {
         self.started.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -276,6 +294,16 @@ async fn stoppable<T>(
 
 fn artifact<'a>(ask: &Ask<'a>) -> Result<&'a Artifact, CallError> {
     ask.artifact.ok_or_else(|| CallError::Other("the artifact was not resolved in this run".to_owned()))
+}
+
+async fn applied<C: Change>(change: &C, ask: &Ask<'_>, before: Option<&Value>) -> Result<Value, Unmade> {
+    let after = change.apply(&state(before)?, ask.watcher, ask.interrupt).await?;
+    Ok(value(&after)?)
+}
+
+async fn undone<C: Change>(change: &C, ask: &Ask<'_>, done: &Step) -> Result<(), CallError> {
+    let after = done.after.as_ref().map(|after| state(Some(after))).transpose()?;
+    change.undo(&state(done.before.as_ref())?, after.as_ref(), ask.watcher).await
 }
 
 async fn probed<C: Change>(change: &C) -> Result<(Value, Value), CallError> {

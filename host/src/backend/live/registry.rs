@@ -15,13 +15,13 @@ use fetch::Repository;
 use platform::Platform;
 
 use super::http;
-use super::words::{listed, quoted};
 use crate::answer::CallError;
 use crate::artifact::{Artifact, Identity};
 use crate::config::{Limits, RegistryConfig};
-use crate::names::{Commit, Digest, ImageName};
+use crate::names::Digest;
 use crate::operation::Resolve;
 use crate::progress::Watcher;
+use crate::words::{listed, quoted};
 
 /// Most platform images of one index; each costs two reads.
 const IMAGES: usize = 16;
@@ -37,13 +37,6 @@ pub struct RegistryClient {
     document_bytes: usize,
     within: Duration,
     platform: Platform,
-}
-
-/// Where the manifest of a commit is asked for (specification: the report's `registry.probeUrl`).
-#[must_use]
-pub fn probe_url(registry: &RegistryConfig, repository: &ImageName, commit: &Commit) -> String {
-    let path = fetch::path(registry, repository, "manifests", commit.as_str());
-    format!("http://{}{path}", registry.url.authority)
 }
 
 impl RegistryClient {

@@ -45,6 +45,7 @@ const WAYS: &[(&str, Way)] = &[
     ("nothing", |_| Ok(())),
     ("other-container", other_container),
     ("outside", outside),
+    ("reads-a-secret", reads_a_secret),
     ("secrets", secrets),
     ("trap", trap),
     ("unverified", |request| activated(request).map(|_| ())),
@@ -110,6 +111,21 @@ fn outside(request: &Request) -> Result<(), Failure> {
 fn secrets(request: &Request) -> Result<(), Failure> {
     guard::require_secrets("mischief", &["TOKEN".to_owned()])?;
     SERVICE.deploy(request)
+}
+
+/// Looks for what is in the container's environment, and tells everybody what it got.
+fn reads_a_secret(_: &Request) -> Result<(), Failure> {
+    let label = "org.opencontainers.image.revision".to_owned();
+    let keys = ["CLIENT_SECRET", "SAMPLE_COMMIT", "PATH"].map(str::to_owned);
+    let got = match compose::inspect(SERVICE.runtime, SERVICE.container, &[label], &keys)? {
+        None => "no container".to_owned(),
+        Some(container) => {
+            let env: Vec<String> =
+                container.env.iter().map(|pair| format!("{}={}", pair.key, pair.value)).collect();
+            format!("{} labels and {} env: {}", container.labels.len(), env.len(), env.join(" "))
+        }
+    };
+    Err(Failure::failed(format!("got {got}"), ""))
 }
 
 fn hold(request: &Request) -> Result<(), Failure> {
@@ -196,6 +212,9 @@ fn endless_calls(request: &Request) -> Result<(), Failure> {
 }
 
 fn log_flood(_: &Request) -> Result<(), Failure> {
+    for _ in 0..10_000 {
+        log::info("");
+    }
     for _ in 0..10_000 {
         log::info("\x1b[2J\x1b]0;owned\x07 line after line");
     }

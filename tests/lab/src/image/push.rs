@@ -1,22 +1,26 @@
-//! Sending an image to the registry, as the distribution specification has it.
+//! Sending an image to the registry with the OCI client, as a CI does.
+
+use std::sync::Once;
+
+use http::HeaderValue;
+use oci_client::{
+    Client, Reference,
+    client::{ClientConfig, ClientProtocol},
+    errors::OciDistributionError,
+};
 
 use super::{
     NAMESPACE, PushedImage, SampleImage,
     layer::Layer,
     manifest::{self, Document, Manifest},
 };
-use crate::{
-    Error, Registry, Result,
-    http::{self, Answer},
-};
-
-const BLOB: &str = "application/octet-stream";
+use crate::{Error, Registry, Result};
 
 impl SampleImage {
     /// Pushes the image, with everything that it consists of.
     pub fn push(&self, registry: &Registry) -> Result<PushedImage> {
         let repository = format!("{NAMESPACE}/{}", self.service);
-        let target = Target { address: registry.address(), repository: &repository };
+        let target = Target::new(registry.address(), &repository)?;
 
         let (layers, own) = self.manifest()?;
         target.send_image(&layers, &own)?;
@@ -50,46 +54,69 @@ impl SampleImage {
 
 /// Where an image goes.
 struct Target<'a> {
+    client: Client,
+    runtime: tokio::runtime::Runtime,
     address: &'a str,
     repository: &'a str,
 }
 
-impl Target<'_> {
+impl<'a> Target<'a> {
+    fn new(address: &'a str, repository: &'a str) -> Result<Self> {
+        // The client's HTTP library wants a TLS provider even where nothing is encrypted; a second one is refused, which
+        // is as good.
+        static PROVIDER: Once = Once::new();
+        PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
+        let config = ClientConfig {
+            protocol: ClientProtocol::Http,
+            use_monolithic_push: true,
+            ..ClientConfig::default()
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(Error::io("start a runtime for the OCI client"))?;
+        Ok(Self { client: Client::new(config), runtime, address, repository })
+    }
+
     /// Sends layers, configuration and manifest; no name points at them yet.
     fn send_image(&self, layers: &[Layer], manifest: &Manifest) -> Result<()> {
         for layer in layers {
             self.send_blob(&layer.data, &layer.digest)?;
         }
         self.send_blob(&manifest.config.data, &manifest.config.digest)?;
-        self.send_manifest(&manifest.document.digest, &manifest.document)
+        let digest = &manifest.document.digest;
+        let reference =
+            Reference::with_digest(self.address.to_owned(), self.repository.to_owned(), digest.clone());
+        self.send_document(&reference, &manifest.document)
     }
 
     fn send_blob(&self, data: &[u8], digest: &str) -> Result<()> {
-        let blobs = format!("/v2/{}/blobs", self.repository);
-        if http::send("HEAD", self.address, &format!("{blobs}/{digest}"), None)?.status == 200 {
-            return Ok(());
-        }
-        let upload = http::send("POST", self.address, &format!("{blobs}/uploads/"), None)?;
-        self.expect(&upload, 202)?;
-        let location = upload.header("location").unwrap_or_default();
-        let path = location.strip_prefix(&format!("http://{}", self.address)).unwrap_or(location);
-        let separator = if path.contains('?') { '&' } else { '?' };
-        let path = format!("{path}{separator}digest={digest}");
-        self.expect(&http::send("PUT", self.address, &path, Some((BLOB, data)))?, 201)
+        let reference = self.tagged("blob");
+        let sent = self.runtime.block_on(async {
+            if self.client.blob_exists(&reference, digest).await? {
+                return Ok(());
+            }
+            self.client.push_blob(&reference, data.to_vec(), digest).await.map(drop)
+        });
+        sent.map_err(|error| self.failed(&error))
     }
 
-    /// Sends a manifest or an index under a tag or its digest.
-    fn send_manifest(&self, name: &str, document: &Document) -> Result<()> {
-        let path = format!("/v2/{}/manifests/{name}", self.repository);
-        let body = Some((document.media_type, document.data.as_slice()));
-        self.expect(&http::send("PUT", self.address, &path, body)?, 201)
+    /// Sends a manifest or an index under a tag.
+    fn send_manifest(&self, tag: &str, document: &Document) -> Result<()> {
+        self.send_document(&self.tagged(tag), document)
     }
 
-    fn expect(&self, answer: &Answer, status: u16) -> Result<()> {
-        if answer.status == status {
-            return Ok(());
-        }
-        let what = format!("push to {}/{}", self.address, self.repository);
-        Err(Error::unexpected(what, format!("status {} and not {status}: {}", answer.status, answer.body)))
+    fn send_document(&self, reference: &Reference, document: &Document) -> Result<()> {
+        let kind = HeaderValue::from_static(document.media_type);
+        let sent = self.client.push_manifest_raw(reference, document.data.clone(), kind);
+        self.runtime.block_on(sent).map(drop).map_err(|error| self.failed(&error))
+    }
+
+    fn tagged(&self, tag: &str) -> Reference {
+        Reference::with_tag(self.address.to_owned(), self.repository.to_owned(), tag.to_owned())
+    }
+
+    fn failed(&self, error: &OciDistributionError) -> Error {
+        Error::unexpected(format!("push to {}/{}", self.address, self.repository), error)
     }
 }

@@ -1,10 +1,11 @@
 //! The way back from an activation, whole or half done.
 
-use super::{Activation, ActivationState, Running};
+use super::{Activation, ActivationState};
 use crate::answer::CallError;
+use crate::backend::change::Unmade;
 use crate::backend::live::container::must_run;
 use crate::backend::live::delivery::also;
-use crate::backend::live::env_file::ProjectLock;
+use crate::lock::TargetLock;
 use crate::progress::Watcher;
 
 impl Activation<'_> {
@@ -14,15 +15,16 @@ impl Activation<'_> {
         cause: CallError,
         before: &ActivationState,
         watcher: &dyn Watcher,
-        lock: &ProjectLock,
-    ) -> CallError {
+        lock: &TargetLock,
+    ) -> Unmade {
         let left = self.go_back(before, watcher, lock).await;
         let back = if left.is_empty() {
             "the activation was taken back".to_owned()
         } else {
             format!("could not be taken back: {}", left.join("; "))
         };
-        also(cause, &format!("{back}; now {}", self.what_runs().await))
+        let error = also(cause, &format!("{back}; now {}", self.what_runs().await));
+        Unmade { error, left: !left.is_empty() }
     }
 
     /// Puts everything back that can be, whatever else fails; what could not is returned in words.
@@ -33,7 +35,7 @@ impl Activation<'_> {
         &self,
         before: &ActivationState,
         watcher: &dyn Watcher,
-        lock: &ProjectLock,
+        lock: &TargetLock,
     ) -> Vec<String> {
         watcher.note("taking the activation back");
         if let Some(old) = &before.container
@@ -66,15 +68,15 @@ impl Activation<'_> {
         left
     }
 
-    async fn container_back(&self, before: &ActivationState, lock: &ProjectLock) -> Result<(), CallError> {
+    async fn container_back(&self, before: &ActivationState, lock: &TargetLock) -> Result<(), CallError> {
         let service = &self.call.service;
         let all = self.engine.service_containers(self.compose.project(), service).await?;
-        let now = self.container().await?.as_ref().map(Running::from);
+        let now = self.container().await?;
         let Some(old) = &before.container else {
             return if all.is_empty() { Ok(()) } else { self.compose.remove(service, lock).await };
         };
         // A failed `up` may leave the container it was making beside the old one.
-        if now.as_ref() == Some(old) && all.len() == 1 {
+        if now.is_some_and(|now| old.is(&now) && old.up == now.up) && all.len() == 1 {
             return Ok(());
         }
         for (repository, tag) in self.moving_names() {

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::backend::live::words::{plain, quoted};
+use crate::backend::live::env_file::Secrets;
 use crate::names::EnvKey;
 use crate::operation::Activate;
+use crate::words::{plain, quoted};
 
 /// Longest part of a Compose file that a message repeats, in characters.
 const SHOWN: usize = 200;
@@ -37,22 +38,31 @@ pub fn made_up(keys: &[&EnvKey]) -> Vec<(String, String)> {
 }
 
 /// Everything in `resolved` that does not fit `call`, as one text with what to write instead. `made_up` are the values
-/// with which it was resolved.
-pub fn service(resolved: &[u8], call: &Activate, made_up: &[(String, String)]) -> Result<(), String> {
+/// with which it was resolved; any value of it may be one of `secrets`.
+pub fn service(
+    resolved: &[u8],
+    call: &Activate,
+    made_up: &[(String, String)],
+    secrets: &Secrets,
+) -> Result<(), String> {
     let project: Project = serde_json::from_slice(resolved).map_err(|error| {
-        format!("Compose's own rendering cannot be read: {}", plain(&error.to_string(), SHOWN))
+        format!("Compose's own rendering cannot be read: {}", plain(&secrets.hide(&error.to_string()), SHOWN))
     })?;
     let name = call.service.as_str();
     let service = project.services.get(name).ok_or_else(|| format!("there is no service {name}"))?;
-    let wrong: Vec<_> = [image(service, call), pull_policy(service), container_name(service, call)]
-        .into_iter()
-        .flatten()
-        .chain(environment(service, made_up))
-        .collect();
+    let wrong: Vec<_> = [
+        image(service, call, secrets),
+        pull_policy(service, secrets),
+        container_name(service, call, secrets),
+    ]
+    .into_iter()
+    .flatten()
+    .chain(environment(service, made_up))
+    .collect();
     if wrong.is_empty() { Ok(()) } else { Err(format!("service {name} {}", wrong.join("; it "))) }
 }
 
-fn image(service: &Service, call: &Activate) -> Option<String> {
+fn image(service: &Service, call: &Activate, secrets: &Secrets) -> Option<String> {
     let names: Vec<_> = call.stable_names.iter().map(|name| format!("`image: {name}`")).collect();
     let wanted = names.join(" or ");
     match (&service.image, &service.build) {
@@ -64,28 +74,28 @@ fn image(service: &Service, call: &Activate) -> Option<String> {
             (!fits).then(|| {
                 format!(
                     "uses the image {}; deploys would not reach it, give it {wanted}",
-                    quoted(image, SHOWN)
+                    quoted(&secrets.hide(image), SHOWN)
                 )
             })
         }
     }
 }
 
-fn pull_policy(service: &Service) -> Option<String> {
+fn pull_policy(service: &Service, secrets: &Secrets) -> Option<String> {
     let policy = service.pull_policy.as_deref()?;
     (!KEEPING.contains(&policy)).then(|| {
         format!(
             "has pull_policy {}, under which Compose replaces the delivered image; write `pull_policy: never`",
-            quoted(policy, SHOWN)
+            quoted(&secrets.hide(policy), SHOWN)
         )
     })
 }
 
-fn container_name(service: &Service, call: &Activate) -> Option<String> {
+fn container_name(service: &Service, call: &Activate, secrets: &Secrets) -> Option<String> {
     let wanted = call.container.as_str();
     let found = match service.container_name.as_deref() {
         Some(found) if found == wanted => return None,
-        Some(found) => format!("runs as container {}", quoted(found, SHOWN)),
+        Some(found) => format!("runs as container {}", quoted(&secrets.hide(found), SHOWN)),
         None => "has no container_name".to_owned(),
     };
     Some(format!("{found}; write `container_name: {wanted}`, which is what is inspected afterwards"))

@@ -26,7 +26,7 @@ pub struct Finished {
     pub ending: String,
     /// Its output; the beginning, if it was longer than what is kept.
     pub stdout: Vec<u8>,
-    /// The end of its error output.
+    /// The end of its error output, in whole lines.
     pub stderr: Vec<u8>,
 }
 
@@ -93,12 +93,20 @@ enum Keep {
 
 async fn read(from: Option<impl AsyncRead + Unpin>, keep: Keep) -> io::Result<Vec<u8>> {
     let Some(mut from) = from else { return Ok(Vec::new()) };
-    let mut kept = Vec::new();
+    let (mut kept, mut cut) = (Vec::new(), false);
     while from.read_buf(&mut kept).await? > 0 {
         match keep {
             Keep::Beginning(most) => kept.truncate(most),
-            Keep::End(most) => drop(kept.drain(..kept.len().saturating_sub(most))),
+            Keep::End(most) => {
+                let more = kept.len().saturating_sub(most);
+                cut |= more > 0;
+                kept.drain(..more);
+            }
         }
+    }
+    // The rest of a line may be the rest of a secret, which nothing would recognise.
+    if cut {
+        kept.drain(..kept.iter().position(|&byte| byte == b'\n').map_or(kept.len(), |end| end + 1));
     }
     Ok(kept)
 }

@@ -1,86 +1,68 @@
-//! What Compose says, without what the env file holds. It repeats lines of env files that it cannot read, and values that
-//! it cannot use: `unterminated quoted value "…`, `invalid hostPort: …`.
+//! What Compose says, without what env files hold. It repeats lines that it cannot read, and values that it cannot use:
+//! `unterminated quoted value "…`, `invalid hostPort: …`.
 
-/// Shorter values are words like `yes`: taking them out would spoil the text and hide nothing.
-const SHORTEST: usize = 4;
+use crate::backend::live::env_file::{HIDDEN, Secrets};
+
 /// Compose's words before the name of an env file that it cannot read.
 const UNREADABLE: &str = "failed to read ";
 /// Compose warns of every variable that is not set.
 const WARNING: &str = "level=warning";
-/// What stands for something taken out.
-const HIDDEN: &str = "[hidden]";
 
-/// `said` in one line, without warnings, without any line or value of `env_file`, and without the content of any other env file. What is part of `known`
-/// is no secret: the project's name may well be a value too.
-pub fn redacted(said: &str, env_file: &[u8], known: &str) -> String {
-    let env_file = String::from_utf8_lossy(env_file);
-    let mut secrets: Vec<&str> = env_file
-        .lines()
-        .flat_map(parts)
-        .filter(|part| part.len() >= SHORTEST && !known.contains(part))
-        .collect();
-    // The longest first: a value inside another one would leave the rest of it standing.
-    secrets.sort_by_key(|part| std::cmp::Reverse(part.len()));
-    secrets.dedup();
-    let lines: Vec<_> = said
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.contains(WARNING))
-        .map(without_quotation)
-        .map(|line| secrets.iter().fold(line, |line, secret| line.replace(secret, HIDDEN)))
-        .collect();
+/// `said` in one line, without warnings, without any value of `secrets`, and without the content of any other env file.
+pub fn redacted(said: &str, secrets: &Secrets) -> String {
+    let lines: Vec<_> = said.lines().filter(|line| !line.contains(WARNING)).collect();
+    // All lines at once: a value may go over several.
+    let shown = secrets.hide(&without_quotation(&lines.join("\n")));
+    let lines: Vec<_> = shown.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     lines.join("; ")
 }
 
-/// What may be quoted of a line: all of it, or its value with or without comment and quotes.
-fn parts(line: &str) -> [&str; 4] {
-    let line = line.trim();
-    let value = line.split_once(['=', ':']).map_or("", |(_, value)| value.trim());
-    let quotes = ['"', '\''];
-    let uncommented = value.split(" #").next().unwrap_or(value).trim_matches(quotes);
-    [line, value, value.trim_matches(quotes), uncommented]
-}
-
-/// Cuts a complaint about an env file after the place: the rest quotes the line.
-fn without_quotation(line: &str) -> String {
-    let Some(start) = line.find(UNREADABLE) else { return line.to_owned() };
-    let after_name = match line[start..].find(": ") {
-        Some(colon) => start + colon,
-        None => return line.to_owned(),
-    };
-    let place = line[after_name..]
+/// Cuts a complaint about an env file after the place: all of the rest quotes it, and it may be any env file.
+fn without_quotation(said: &str) -> String {
+    let Some(start) = said.find(UNREADABLE) else { return said.to_owned() };
+    let Some(name) = said[start..].find(": ") else { return said.to_owned() };
+    let place = said[start + name..]
         .strip_prefix(": line ")
         .map_or(0, |rest| ": line ".len() + rest.chars().take_while(char::is_ascii_digit).count());
-    format!("{} {HIDDEN}", &line[..after_name + place])
+    format!("{} {HIDDEN}", &said[..start + name + place])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_complaint_about_an_env_file_keeps_its_place_only() {
-        let said =
-            "failed to read /p/.env: line 2: unexpected character \"!\" in variable name \"my secret!=abc\"";
-        assert_eq!(redacted(said, b"", ""), "failed to read /p/.env: line 2 [hidden]");
-        let said = "failed to read /p/.env: Invalid template: \"my${secret\"";
-        assert_eq!(redacted(said, b"", ""), "failed to read /p/.env [hidden]");
-        assert_eq!(redacted("failed to read /p/.env", b"", ""), "failed to read /p/.env");
+    fn redacted(said: &str, env_file: &str) -> String {
+        super::redacted(said, &Secrets::of(env_file.as_bytes(), &[], "up project-manager"))
     }
 
     #[test]
-    fn values_are_taken_out_wherever_they_stand() {
-        let file = b"TOKEN=\"hunter2 # no comment\"\nPORT=80a0 # a port\nYES=yes\nSHORT=hunter2\nPEM='-----BEGIN\nMIIEabc\n'\n";
-        let said = "invalid hostPort: 80a0\nyes, got hunter2 # no comment, hunter2\nMIIEabc";
-        assert_eq!(
-            redacted(said, file, ""),
-            "invalid hostPort: [hidden]; yes, got [hidden], [hidden]; [hidden]"
-        );
+    fn a_complaint_about_an_env_file_keeps_its_place_only() {
+        for (said, shown) in [
+            (
+                "failed to read /p/.env: line 2: unexpected character \"!\" in variable name \"my secret!=abc\"",
+                "failed to read /p/.env: line 2 [hidden]",
+            ),
+            ("failed to read /p/.env: Invalid template: \"my${secret\"", "failed to read /p/.env [hidden]"),
+            (
+                "failed to read /p/.env: line 7: not closed \"a\nsecret\n",
+                "failed to read /p/.env: line 7 [hidden]",
+            ),
+            ("failed to read /p/.env", "failed to read /p/.env"),
+        ] {
+            assert_eq!(redacted(said, ""), shown);
+        }
+    }
+
+    #[test]
+    fn values_are_taken_out_over_several_lines() {
+        let file = "PW=\"hunter2\\\"secret\"\nPEM='MIIE\nb c'\n";
+        let said = "time=1 level=warning msg=hunter2\n  invalid hostPort: hunter2\"secret\n\nMIIE\nb c\n";
+        assert_eq!(redacted(said, file), "invalid hostPort: [hidden]; [hidden]");
     }
 
     #[test]
     fn other_words_stay() {
         let said = "Container project-manager-backend  Error: no such image: project-manager:latest";
-        assert_eq!(redacted(said, b"A=b\n\n=\n#c\nID=project-manager\n", "up project-manager"), said);
+        assert_eq!(redacted(said, "A=b\n\n=\n#c\nURL=http://project-manager/\n"), said);
     }
 }

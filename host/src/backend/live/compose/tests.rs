@@ -44,6 +44,11 @@ fn call() -> Activate {
 
 /// What is wrong with a service that is resolved to the good one with `changes` in it; `null` removes.
 fn wrong(changes: serde_json::Value) -> Option<String> {
+    wrong_with("", changes)
+}
+
+/// As [`wrong`], resolved with this env file.
+fn wrong_with(env_file: &str, changes: serde_json::Value) -> Option<String> {
     let mut good = serde_json::json!({
         "image": "project-manager",
         "container_name": "project-manager-backend",
@@ -63,7 +68,8 @@ fn wrong(changes: serde_json::Value) -> Option<String> {
         serde_json::json!({"name": "unidesk", "services": {"project-manager": good, "db": {}}}).to_string();
     let call = call();
     let keys: Vec<_> = call.stamp.iter().map(|pair| &pair.key).collect();
-    check::service(resolved.as_bytes(), &call, &check::made_up(&keys)).err()
+    let secrets = Secrets::of(env_file.as_bytes(), &[], "");
+    check::service(resolved.as_bytes(), &call, &check::made_up(&keys), &secrets).err()
 }
 
 #[test]
@@ -161,8 +167,35 @@ fn each_misfit_names_the_line_to_write() {
 #[test]
 fn a_rendering_without_the_service_is_refused() {
     let call = call();
-    assert_eq!(check::service(b"{}", &call, &[]).expect_err("none"), "there is no service project-manager");
-    assert!(check::service(b"no json", &call, &[]).expect_err("none").contains("cannot be read"));
+    let refused = |resolved: &str, env_file: &str| {
+        let secrets = Secrets::of(env_file.as_bytes(), &[], "");
+        check::service(resolved.as_bytes(), &call, &[], &secrets).expect_err("refused")
+    };
+    assert_eq!(refused("{}", ""), "there is no service project-manager");
+    assert!(refused("no json", "").contains("cannot be read"));
+    let message = refused("{\"services\": {\"x\": \"hunter2\\\"secret\"}}", "PW=\"hunter2\\\"secret\"");
+    assert!(message.contains("[hidden]") && !message.contains("hunter2"), "{message}");
+}
+
+#[test]
+fn no_misfit_tells_a_value_of_the_env_file() {
+    let env_file = "PW=\"hunter2\\\"sec\\\\ret\"\nUSER=app\nTAG='x\\ty1'\n";
+    for (key, value) in [
+        ("image", "hunter2\"sec\\ret"),
+        ("image", "docker.io/hunter2\"sec\\ret:x\\ty1"),
+        ("image", "registry/app:hunter2"),
+        ("pull_policy", "hunter2\"sec\\ret"),
+        ("container_name", "hunter2"),
+        ("container_name", "secx\\ty1"),
+    ] {
+        let message = wrong_with(env_file, serde_json::json!({(key): value})).expect("a misfit");
+        assert!(message.contains("[hidden]"), "{message}");
+        for secret in ["hunter2", "ty1", "app:"] {
+            assert!(!message.contains(secret), "{secret} is in {message}");
+        }
+    }
+    let message = wrong_with(env_file, serde_json::json!({"image": "ghcr.io/x:1"})).expect("a misfit");
+    assert!(message.contains("uses the image \"ghcr.io/x:1\""), "{message}");
 }
 
 async fn shell(script: &str, within: Duration) -> Result<Finished, Unfinished> {
@@ -189,6 +222,7 @@ async fn the_end_of_long_errors_is_kept() {
     assert!(!finished.success);
     assert_eq!(finished.ending, "ended with 3");
     assert!(finished.stderr.len() <= 16 << 10);
+    assert!(finished.stderr.starts_with(b"line-"), "only whole lines");
     assert!(finished.stderr.ends_with(b"line-4999\n"));
 }
 

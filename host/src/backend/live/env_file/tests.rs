@@ -1,3 +1,4 @@
+use std::fs::Permissions;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use tempfile::TempDir;
@@ -284,42 +285,36 @@ fn what_somebody_else_writes_meanwhile_is_not_lost() {
     assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0, "no copy is left");
 }
 
-/// Soon: a child that another test is just starting has a copy of every open file for a moment.
-fn becomes_free(file: &EnvFile) -> bool {
-    (0..500).any(|_| {
-        std::thread::sleep(std::time::Duration::from_millis(10));
-        ProjectLock::take(file.path(), "another").is_ok()
-    })
+#[test]
+fn what_a_killed_host_left_is_gone_after_the_next_write() {
+    let (folder, file) = file(b"SECRET=hunter2\n");
+    let left = folder.path().join(".env.unfinished");
+    std::fs::write(&left, b"SECRET=hunter2\n").expect("left behind");
+    mode(&left, 0o400);
+    file.write_stamp(&stamp(&[(COMMIT, Some("new"))])).expect("stamped");
+    assert_eq!(content(&file), format!("SECRET=hunter2\n{COMMIT}=new\n").as_bytes());
+    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1);
 }
 
 #[test]
-fn one_holds_the_lock_and_the_next_is_told_who() {
-    let (folder, file) = file(b"");
-    let held = ProjectLock::take(file.path(), "project-manager at 1234").expect("free");
-    let error = ProjectLock::take(file.path(), "another").expect_err("held");
-    assert!(error.retryable());
-    let message = error.to_string();
-    assert!(message.contains("another deploy of this Compose project is in progress"), "{message}");
-    assert!(
-        message.contains(&format!("project-manager at 1234, process {}", std::process::id())),
-        "{message}"
-    );
-    let made = std::fs::metadata(folder.path().join(".env.lock")).expect("the lock's file");
-    assert_eq!(made.mode() & 0o777, 0o600);
-    drop(held);
-    assert!(becomes_free(&file));
+fn a_symlink_beside_it_is_not_followed() {
+    let (folder, file) = file(b"A=1\n");
+    let victim = folder.path().join("victim");
+    std::fs::write(&victim, b"untouched").expect("written");
+    symlink(&victim, folder.path().join(".env.unfinished")).expect("a symlink");
+    file.write_stamp(&stamp(&[(COMMIT, Some("new"))])).expect("stamped");
+    assert_eq!(std::fs::read(&victim).expect("there"), b"untouched");
+    assert!(std::fs::symlink_metadata(file.path()).expect("there").is_file());
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "the child stands for Compose")]
-fn a_child_keeps_the_lock_of_a_killed_parent() {
-    let (_folder, file) = file(b"");
-    let held = ProjectLock::take(file.path(), "parent").expect("free");
-    let input = held.as_input().expect("a copy");
-    let mut child = std::process::Command::new("sleep").arg("60").stdin(input).spawn().expect("sleep");
-    drop(held);
-    ProjectLock::take(file.path(), "another").expect_err("the child holds it");
-    child.kill().expect("killed");
-    child.wait().expect("ended");
-    assert!(becomes_free(&file));
+fn the_new_file_is_its_owners_alone_until_it_is_whole() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("new");
+    let new = Beside::make(path.clone()).expect("made");
+    assert_eq!(std::fs::metadata(&path).expect("there").mode() & 0o777, 0o600);
+    drop(new);
+    assert!(!path.exists());
+    std::fs::create_dir(&path).expect("a folder in its place");
+    Beside::make(path).err().expect("no folder is removed");
 }

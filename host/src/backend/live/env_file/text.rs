@@ -100,18 +100,46 @@ fn removed(text: &[u8], whole: &Range<usize>) -> Range<usize> {
     before.len()..end
 }
 
+/// One assignment of any key, as written.
+#[derive(Debug)]
+pub struct Entry<'t> {
+    /// The key.
+    pub key: &'t [u8],
+    /// The value without quotes; escapes and variables are as they were written.
+    pub value: &'t [u8],
+    /// The quote around the value.
+    pub quote: Option<u8>,
+    /// Where all of it is, from the key to the quote.
+    pub whole: Range<usize>,
+}
+
+/// Every assignment up to the first thing that Compose cannot read.
+pub fn entries(text: &[u8]) -> Vec<Entry<'_>> {
+    let entry = |one: Assignment| Entry {
+        key: &text[one.key],
+        quote: (one.whole.end > one.value.end).then(|| text[one.value.end]),
+        value: &text[one.value],
+        whole: one.whole,
+    };
+    assignments(text).0.into_iter().map(entry).collect()
+}
+
 fn of(text: &[u8], key: &str) -> Result<Vec<Assignment>, usize> {
-    let mut all = assignments(text)?;
+    let (mut all, unclosed) = assignments(text);
+    if let Some(line) = unclosed {
+        return Err(line);
+    }
     all.retain(|one| &text[one.key.clone()] == key.as_bytes());
     Ok(all)
 }
 
-fn assignments(text: &[u8]) -> Result<Vec<Assignment>, usize> {
+/// All assignments, or those before the line of a quote that is never closed.
+fn assignments(text: &[u8]) -> (Vec<Assignment>, Option<usize>) {
     let mut found = Vec::new();
     let mut at = first(text);
     loop {
         at = skip(text, at, |byte| blank(byte) || byte == b'\n');
-        let Some(&byte) = text.get(at) else { return Ok(found) };
+        let Some(&byte) = text.get(at) else { return (found, None) };
         if byte == b'#' {
             at = line_end(text, at);
             continue;
@@ -126,7 +154,10 @@ fn assignments(text: &[u8]) -> Result<Vec<Assignment>, usize> {
             at = separator;
             continue;
         }
-        let (value, end) = value_at(text, skip(text, separator + 1, blank))?;
+        let (value, end) = match value_at(text, skip(text, separator + 1, blank)) {
+            Ok(found) => found,
+            Err(line) => return (found, Some(line)),
+        };
         at = end;
         found.push(Assignment { key, value, whole: start..end });
     }

@@ -6,8 +6,8 @@ use hyper::header::CONTENT_TYPE;
 use serde_json::Value;
 
 use crate::answer::{Check, Expectation, Literal};
-use crate::backend::live::words::{plain, quoted, quoted_bytes};
 use crate::backend::live::{http, json};
+use crate::words::{plain, quoted, quoted_bytes};
 
 /// Characters of an answer that a message repeats.
 const SHOWN: usize = 120;

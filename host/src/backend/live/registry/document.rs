@@ -7,8 +7,8 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use std::collections::BTreeMap;
 
 use super::platform::Platform;
-use crate::backend::live::words::{plain, quoted};
 use crate::names::Digest;
+use crate::words::{plain, quoted};
 
 /// What is asked for, and all that is understood.
 pub const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, \

@@ -9,10 +9,10 @@ use super::document::{ACCEPT, Descriptor, Document, is_understood};
 use super::retry;
 use crate::answer::CallError;
 use crate::backend::live::http::{self, Bounds, Failure, HttpError, Request};
-use crate::backend::live::words::{quoted, quoted_bytes};
 use crate::config::RegistryConfig;
 use crate::names::{Commit, Digest, ImageName};
 use crate::progress::Watcher;
+use crate::words::{quoted, quoted_bytes};
 
 /// Characters of an outside text that a message repeats.
 const SHOWN: usize = 120;

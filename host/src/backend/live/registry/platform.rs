@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use crate::backend::live::words::plain;
+use crate::words::plain;
 
 /// Characters of a platform's part that a message repeats.
 const SHOWN: usize = 40;

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::fake::{COMMIT, Fake, LABEL, blob_path, call, config, digest, manifest_path, registry, resolve};
+use super::fake::{COMMIT, Fake, LABEL, blob_path, config, digest, manifest_path, resolve};
 use super::*;
 
 fn linux(architecture: &str) -> Value {
@@ -17,16 +17,6 @@ async fn contradicts(fake: Fake, says: &str) {
     let error = error.to_string();
     assert!(error.contains("unidesk/todo-note:0123"), "{error}");
     assert!(error.contains(says), "{error}");
-}
-
-#[test]
-fn the_probe_url_is_the_specifications() {
-    let mut registry = registry("127.0.0.1:5000");
-    let Resolve { repository, commit, .. } = call();
-    let expected = format!("http://127.0.0.1:5000/v2/unidesk/todo-note/manifests/{COMMIT}");
-    assert_eq!(probe_url(&registry, &repository, &commit), expected);
-    "/behind/a/proxy/".clone_into(&mut registry.url.path);
-    assert!(probe_url(&registry, &repository, &commit).contains(":5000/behind/a/proxy/v2/unidesk/"));
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use super::{PROJECT, made::Made};
 use crate::screen::{Screen, shown};
 
 /// How long the demo waits for health before it calls it bad.
-const HEALTH_SECONDS: u32 = 10;
+const HEALTH_SECONDS: u32 = 5;
 
 /// How long the service may take to answer the demo itself.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 /// `text` in quotes, with control and invisible characters escaped, cut after `longest` characters.
+#[must_use]
 pub fn quoted(text: &str, longest: usize) -> String {
     match text.char_indices().nth(longest) {
         None => format!("{text:?}"),
@@ -11,6 +12,7 @@ pub fn quoted(text: &str, longest: usize) -> String {
 }
 
 /// The beginning of `bytes` as [`quoted`] text; what is no UTF-8 shows as the replacement character.
+#[must_use]
 pub fn quoted_bytes(bytes: &[u8], longest: usize) -> String {
     // A character has at most four bytes: more of them need not be looked at.
     let most = longest.saturating_mul(4).saturating_add(4);
@@ -18,6 +20,7 @@ pub fn quoted_bytes(bytes: &[u8], longest: usize) -> String {
 }
 
 /// `text` without quotes, for texts that quote what they found themselves: escaped and cut all the same.
+#[must_use]
 pub fn plain(text: &str, longest: usize) -> String {
     let mut chars = text.chars();
     // `'` and `"` are printable; everything else is escaped as in `quoted`.
@@ -33,6 +36,7 @@ pub fn plain(text: &str, longest: usize) -> String {
 }
 
 /// `a, b, c and 4 more`.
+#[must_use]
 pub fn listed(items: &[String], most: usize) -> String {
     let shown = items[..items.len().min(most)].join(", ");
     match items.len().saturating_sub(most) {
@@ -41,7 +45,18 @@ pub fn listed(items: &[String], most: usize) -> String {
     }
 }
 
+/// The known name that `name` was probably meant to be; nothing where none is near.
+#[must_use]
+pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .map(|known| (strsim::damerau_levenshtein(name, known), known))
+        .filter(|(distance, known)| *distance <= known.len().max(name.len()) / 3)
+        .min()
+        .map(|(_, known)| known)
+}
+
 /// A duration as a person says it: `20 s`, `0.3 s`.
+#[must_use]
 pub fn seconds(duration: Duration) -> String {
     let tenths = (duration.as_secs_f64() * 10.0).round() / 10.0;
     format!("{tenths} s")
@@ -68,6 +83,16 @@ mod tests {
         assert_eq!(listed(&items, 3), "a, b, c");
         assert_eq!(listed(&items, 1), "a and 2 more");
         assert_eq!(listed(&[], 1), "");
+    }
+
+    #[test]
+    fn what_is_far_from_every_known_name_is_near_to_none() {
+        let keys = ["kind", "docker", "project", "project-directory", "state"];
+        assert_eq!(nearest("project-directroy", keys.into_iter()), Some("project-directory"));
+        assert_eq!(nearest("projcet", keys.into_iter()), Some("project"));
+        for far in ["via", "secrets", "hostname", "x", ""] {
+            assert_eq!(nearest(far, keys.into_iter()), None, "{far}");
+        }
     }
 
     #[test]
