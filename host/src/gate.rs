@@ -184,7 +184,7 @@ impl Gate {
                     interrupt: &self.interrupt,
                     _sealed: Sealed(()),
                 };
-                self.backend.answer(ask).await
+                Box::pin(self.backend.answer(ask)).await
             }
         };
         drop(watcher);

@@ -119,10 +119,10 @@ fn predict(ask: &Ask<'_>) -> Answered {
 async fn observe(far: &FarSides, ask: &Ask<'_>) -> Result<Answered, Unreached> {
     Ok(match ask.kind {
         Kind::Read if ask.changed => not_asked(ask.operation).into(),
-        Kind::Read => far.read(ask).await?.into(),
+        Kind::Read => Box::pin(far.read(ask)).await?.into(),
         Kind::Gate => Answer::Gate(gates::judge(ask.operation)).into(),
         Kind::Change => {
-            let (before, desired) = far.probe(ask).await?.unzip();
+            let (before, desired) = Box::pin(far.probe(ask)).await?.unzip();
             Answered { before, desired, ..Answer::Done.into() }
         }
         Kind::Verify => not_asked(ask.operation).into(),
@@ -133,7 +133,7 @@ async fn act(far: &FarSides, recording: &Recording, ask: &Ask<'_>) -> Result<Ans
     if let Operation::Undo { change } = ask.operation {
         let done =
             ask.undone.ok_or_else(|| CallError::Other("nothing is known of the state before".to_owned()))?;
-        far.undo(ask, change, done).await?;
+        Box::pin(far.undo(ask, change, done)).await?;
         return Ok(Answer::Done.into());
     }
     let recorded = recording.step(ask.seq);
@@ -147,7 +147,7 @@ async fn act(far: &FarSides, recording: &Recording, ask: &Ask<'_>) -> Result<Ans
             None => not_asked(ask.operation).into(),
         },
         Kind::Change => {
-            let (before, desired) = far.probe(ask).await?.unzip();
+            let (before, desired) = Box::pin(far.probe(ask)).await?.unzip();
             if recorded.and_then(|step| step.before.as_ref()) != before.as_ref() {
                 return Err(Unreached::Halt(Halt::Stale {
                     seq: ask.seq,
@@ -155,13 +155,13 @@ async fn act(far: &FarSides, recording: &Recording, ask: &Ask<'_>) -> Result<Ans
                     target: ask.operation.target(),
                 }));
             }
-            match far.apply(ask, before.as_ref()).await {
+            match Box::pin(far.apply(ask, before.as_ref())).await {
                 Ok(after) => Answered { before, desired, after: Some(after), ..Answer::Done.into() },
                 Err(Unmade { error, left: true }) => return Err(Unreached::Left { error, before }),
                 Err(Unmade { error, left: false }) => return Err(error.into()),
             }
         }
-        Kind::Verify => far.verify(ask).await?.into(),
+        Kind::Verify => Box::pin(far.verify(ask)).await?.into(),
     })
 }
 

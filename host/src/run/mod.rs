@@ -129,7 +129,7 @@ impl Host {
             }
         };
         // The report of what was done is worth more than its copy in the journal.
-        let journal = self.keep(&log, &report).err();
+        let journal = keep(&log, &report).err();
         Ok(Done { report, recording, journal })
     }
 
@@ -168,17 +168,6 @@ impl Host {
             Mode::Plan => run.look(Backend::Observing(Arc::clone(&run.far))).await,
             Mode::Live => Ok((run.live(agreed).await?, None)),
         }
-    }
-
-    fn keep(&self, log: &RunLog, report: &Report) -> Result<(), Fault> {
-        let text = serde_json::to_string(report).map_err(|error| {
-            Fault::internal(
-                "report",
-                format!("the report cannot be written: {error}"),
-                "report this as a bug",
-            )
-        })?;
-        log.finish(report.decision.as_str(), report.decision.exit_code(), &text)
     }
 
     /// The component of a service; nothing where nobody knows the service.
@@ -348,6 +337,14 @@ impl Run<'_> {
         };
         build(&facts, steps, foreseen, result)
     }
+}
+
+/// Puts the report into the journal.
+fn keep(log: &RunLog, report: &Report) -> Result<(), Fault> {
+    let text = serde_json::to_string(report).map_err(|error| {
+        Fault::internal("report", format!("the report cannot be written: {error}"), "report this as a bug")
+    })?;
+    log.finish(report.decision.as_str(), report.decision.exit_code(), &text)
 }
 
 /// One change that was to be taken back.
