@@ -38,10 +38,10 @@ impl Console {
         Self { mode, style, terminal, shown: AtomicBool::new(false) }
     }
 
-    /// Whether somebody at a terminal saw the steps already.
+    /// Whether the steps were told as they happened.
     #[must_use]
-    pub fn was_watched(&self) -> bool {
-        self.terminal && self.shown.load(Ordering::Relaxed)
+    pub fn told(&self) -> bool {
+        self.shown.load(Ordering::Relaxed)
     }
 
     /// A dry run takes no time: its steps are in the report.

@@ -120,9 +120,8 @@ async fn deploy(
     match output {
         Output::Json => print_json(&done.report)?,
         Output::Text => {
-            // Whoever watched the steps on the same terminal does not need them again.
-            let steps = !(console.was_watched() && std::io::stdout().is_terminal());
-            print(&render(&done.report, Style { colour: console::colour_on_stdout(), steps }))?;
+            let style = Style { colour: console::colour_on_stdout(), steps: !console.told() };
+            print(&render(&done.report, style))?;
         }
     }
     let mut code = done.report.decision.exit_code();

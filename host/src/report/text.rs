@@ -15,7 +15,7 @@ const WIDTH: usize = 80;
 pub struct Style {
     /// With colour.
     pub colour: bool,
-    /// With the list of steps; not where they were already shown as they happened.
+    /// With the list of steps; not where they were told as they happened.
     pub steps: bool,
 }
 
@@ -102,7 +102,9 @@ fn write_report(out: &mut String, report: &Report, style: Style) -> fmt::Result 
         Some(action) => wrapped(out, &format!("next: {action}"), 0)?,
         None => {}
     }
-    if report.rollback.previous_commit.is_some() {
+    if report.rollback.previous_commit.is_some()
+        && matches!(report.decision, Decision::Deployed | Decision::Degraded)
+    {
         writeln!(out, "back:\n  {}", report.rollback.command)?;
     }
     Ok(())
@@ -169,6 +171,10 @@ fn write_verification(out: &mut String, one: &VerificationPart, style: Style) ->
         None => style.dim("· will be checked"),
     };
     writeln!(out, "  {:<30} {word}", one.what)?;
+    // Where the question itself failed, nothing was found that could be shown beside what was expected.
+    if one.satisfied == Some(false) && one.expectations.iter().all(|one| one.found.is_none()) {
+        return writeln!(out, "      (see the error)");
+    }
     for expectation in &one.expectations {
         let equals = expectation.equals.as_ref().map_or_else(|| "the artifact's digest".to_owned(), readable);
         if one.satisfied == Some(false) && expectation.found != expectation.equals {

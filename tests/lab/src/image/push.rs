@@ -1,6 +1,6 @@
 //! Sending an image to the registry with the OCI client, as a CI does.
 
-use std::sync::Once;
+use std::{sync::Once, thread};
 
 use http::HeaderValue;
 use oci_client::{
@@ -19,6 +19,12 @@ use crate::{Error, Registry, Result};
 impl SampleImage {
     /// Pushes the image, with everything that it consists of.
     pub fn push(&self, registry: &Registry) -> Result<PushedImage> {
+        // On a thread of its own, because the client needs a runtime and a caller may be in one already.
+        let sent = thread::scope(|scope| scope.spawn(|| self.send(registry)).join());
+        sent.unwrap_or_else(|_| Err(Error::unexpected("push", "its thread ended early")))
+    }
+
+    fn send(&self, registry: &Registry) -> Result<PushedImage> {
         let repository = format!("{NAMESPACE}/{}", self.service);
         let target = Target::new(registry.address(), &repository)?;
 
