@@ -27,7 +27,7 @@ pub struct Config {
     pub plugins: PathBuf,
     /// Folder of the policy schema, policies and entities.
     pub policies: PathBuf,
-    /// Journal and locks.
+    /// The journal.
     pub state: PathBuf,
     /// Compiled components.
     pub cache: PathBuf,

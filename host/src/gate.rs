@@ -208,11 +208,21 @@ impl Gate {
             }
         }
         // What an interrupt cut short is no failure that the plugin should judge.
-        if step.outcome.is_err() && undone.is_none() && self.interrupt.is_raised() {
+        if halt.is_none() && step.outcome.is_err() && undone.is_none() && self.interrupt.is_raised() {
             halt = Some(Halt::Interrupted);
         }
         // A change counts from the moment it was attempted: a failed one may have left something.
         self.changed |= kind == Kind::Change && step.verdict.allowed;
+        tracing::debug!(
+            pass = step.pass.as_str(),
+            seq,
+            operation = step.operation.name(),
+            target = step.operation.target(),
+            policies = ?step.verdict.policies,
+            ok = step.outcome.is_ok(),
+            ms = step.duration_ms,
+            "step"
+        );
         self.audience.ended(self.backend.pass(), &step);
         let outcome = step.outcome.clone();
         let written = entry.map_or(Ok(()), |entry| self.log.outcome(entry, &step));

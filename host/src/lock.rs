@@ -29,18 +29,10 @@ pub struct TargetLock {
 }
 
 impl TargetLock {
-    /// Takes the lock at `path`; `holder` is what others are told of it.
+    /// The lock of the Compose project that uses `env_file`, which all its services share; `holder` is what others are told.
     ///
     /// # Errors
     /// `Unavailable` while somebody else holds it, with what they said; `Other` where it cannot be made.
-    pub fn take(path: PathBuf, holder: &str) -> Result<Self, CallError> {
-        Self::taken(path, "another deploy is in progress", holder)
-    }
-
-    /// The lock of the Compose project that uses `env_file`, which all its services share.
-    ///
-    /// # Errors
-    /// As for [`Self::take`].
     pub fn project(env_file: &Path, holder: &str) -> Result<Self, CallError> {
         Self::taken(
             beside(env_file, ".lock"),
@@ -52,7 +44,7 @@ impl TargetLock {
     /// The lock of one service that is deployed with `env_file`.
     ///
     /// # Errors
-    /// As for [`Self::take`].
+    /// As for [`Self::project`].
     pub fn service(env_file: &Path, service: &ServiceName, holder: &str) -> Result<Self, CallError> {
         Self::taken(
             beside(env_file, &format!(".{service}.lock")),
@@ -175,8 +167,6 @@ mod tests {
         assert!(message.contains("another deploy of project-manager is in progress (two, "), "{message}");
         let path = folder.path().join(".env.project-manager.lock");
         assert!(message.contains(&format!("it holds {}", path.display())), "{message}");
-        let error = TargetLock::take(path, "five").expect_err("held");
-        assert!(error.to_string().contains("another deploy is in progress (two, "), "{error}");
     }
 
     #[test]

@@ -10,9 +10,18 @@ use host::fault::Fault;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return misused(&error),
+    };
     trace();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(2).enable_time();
+    // Without this the runtime opens no socket of its own either: a dry run is provably offline.
+    if cli.reaches_out() {
+        builder.enable_io();
+    }
+    let runtime = builder.build();
     let result = match runtime {
         Ok(runtime) => {
             let result = runtime.block_on(cli.run());
@@ -46,4 +55,18 @@ fn trace() {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal() && console::colour_wanted());
     tracing_subscriber::registry().with(own).with(lines).init();
+}
+
+/// Wrong words on the command line, or a question for help. Whoever asked for JSON gets an error as JSON too.
+fn misused(error: &clap::Error) -> ExitCode {
+    let words: Vec<String> = std::env::args().collect();
+    let json = words.windows(2).any(|pair| pair == ["--output", "json"])
+        || words.iter().any(|word| word == "--output=json");
+    if error.use_stderr() && json {
+        let text = error.to_string();
+        host::commands::print_fault(&Fault::usage("usage", text.trim(), "try `host --help`"));
+    }
+    // Nothing can be done about a terminal that is gone.
+    let _ = error.print();
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }

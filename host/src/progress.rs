@@ -18,7 +18,7 @@ impl Watcher for Unwatched {
     fn note(&self, _text: &str) {}
 }
 
-/// Raised once, by Ctrl-C or SIGTERM; never lowered.
+/// Raised once, by Ctrl-C, SIGTERM or the end of the terminal's session; never lowered.
 #[derive(Clone)]
 pub struct Interrupt(watch::Receiver<bool>);
 

@@ -67,8 +67,7 @@ impl Recording {
 
     /// What the failure path takes back, last first: the changes that were made, and those that failed and left something.
     pub fn undo_order(steps: &[Step]) -> impl Iterator<Item = &Step> {
-        let undo = |step: &Step| matches!(step.operation, Operation::Undo { .. });
-        steps.iter().rev().filter(move |step| (step.is_done_change() || step.left) && !undo(step))
+        steps.iter().rev().filter(|step| step.has_effect())
     }
 
     /// Gates that a live run would not pass, as (seq, reason).

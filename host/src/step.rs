@@ -65,7 +65,8 @@ impl Step {
     /// one of them.
     #[must_use]
     pub fn has_effect(&self) -> bool {
-        self.left || (self.is_done_change() && !self.found_it_so())
+        let undo = matches!(self.operation, Operation::Undo { .. });
+        !undo && (self.left || (self.is_done_change() && !self.found_it_so()))
     }
 
     /// Whether everything was already as wanted.

@@ -55,6 +55,16 @@ pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&
         .map(|(_, known)| known)
 }
 
+/// One word of a command line, quoted for a POSIX shell where it needs to be.
+#[must_use]
+pub fn shell(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%,=".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 /// A duration as a person says it: `20 s`, `0.3 s`.
 #[must_use]
 pub fn seconds(duration: Duration) -> String {
@@ -93,6 +103,13 @@ mod tests {
         for far in ["via", "secrets", "hostname", "x", ""] {
             assert_eq!(nearest(far, keys.into_iter()), None, "{far}");
         }
+    }
+
+    #[test]
+    fn a_shell_reads_one_word() {
+        assert_eq!(shell("/srv/host.toml"), "/srv/host.toml");
+        assert_eq!(shell("/srv/d ir/it's"), r"'/srv/d ir/it'\''s'");
+        assert_eq!(shell(""), "''");
     }
 
     #[test]

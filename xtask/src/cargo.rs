@@ -47,9 +47,12 @@ pub fn build(driver: &Path) -> Result<Build> {
     run(cargo(driver).args(["build", "--workspace"]))
 }
 
-/// Builds all libraries, programs and tests.
+/// Builds all libraries, programs and tests. A test build alone leaves out the programs of packages that have no
+/// integration tests of their own.
 pub fn build_tests(driver: &Path) -> Result<Build> {
-    run(cargo(driver).args(["test", "--workspace", "--no-run"]))
+    let programs = build(driver)?;
+    let tests = run(cargo(driver).args(["test", "--workspace", "--no-run"]))?;
+    Ok(Build { ok: programs.ok && tests.ok, clean: programs.clean && tests.clean, tests: tests.tests })
 }
 
 fn run(command: &mut Command) -> Result<Build> {

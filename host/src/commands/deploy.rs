@@ -54,6 +54,13 @@ enum OnFailureFlag {
     Rollback,
 }
 
+impl DeployArgs {
+    /// Whether it is asked for offline.
+    pub fn dry_run(&self) -> bool {
+        self.dry_run
+    }
+}
+
 pub async fn run(args: &DeployArgs, global: &Global) -> Result<u8, Fault> {
     let mode = match (args.dry_run, args.run_now) {
         (true, _) => Mode::DryRun,
@@ -62,7 +69,8 @@ pub async fn run(args: &DeployArgs, global: &Global) -> Result<u8, Fault> {
     };
     let mut request = request(args, mode)?;
     let host = global.host()?;
-    let interrupt = listen();
+    // A dry run has nothing to leave clean: Ctrl-C may end it at once.
+    let interrupt = if mode == Mode::DryRun { Interrupt::pair().1 } else { listen() };
     let (code, done) = deploy(&host, &request, None, global.output, &interrupt).await?;
     if mode != Mode::Plan || done.report.decision != Decision::Planned {
         return Ok(code);
@@ -71,6 +79,11 @@ pub async fn run(args: &DeployArgs, global: &Global) -> Result<u8, Fault> {
     if global.output == Output::Json || !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         console::notice("nothing was changed: say --run-now to deploy, or --dry-run to only look");
         return Ok(2);
+    }
+    let unmet = done.recording.as_ref().map_or(0, |plan| Recording::unmet(plan.steps()).count());
+    if unmet > 0 {
+        console::notice("nothing was changed: what is pending above must be met before a live deploy");
+        return Ok(Decision::Blocked.exit_code());
     }
     let answer = tokio::select! {
         () = interrupt.raised() => return Ok(Decision::Interrupted.exit_code()),
@@ -155,6 +168,7 @@ fn listen() -> Interrupt {
 
 async fn raise(sender: InterruptSender) {
     use tokio::signal::unix::{SignalKind, signal};
+    let survives_hangup = ignores_hangup();
     let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) =
         (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()))
     else {
@@ -165,9 +179,18 @@ async fn raise(sender: InterruptSender) {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
+            _ = hangup.recv(), if !survives_hangup => {}
         }
         console::notice("stopping: the current change is finished or taken back first");
         sender.raise();
     }
+}
+
+/// Whether whoever started this program wants it to outlive the terminal (`nohup`). Asked before the first signal is
+/// listened to, because that replaces the setting.
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // Signal 1 is the lowest bit.
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }

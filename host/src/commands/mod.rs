@@ -12,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::config::{Config, choose};
 use crate::fault::Fault;
 use crate::run::{Host, requester};
+use crate::words;
 
 /// Deploys commit-pinned artifacts the way the owners of the services wrote it down, inside what policy permits.
 ///
@@ -70,9 +71,12 @@ impl Global {
     }
 
     fn host(&self) -> Result<Host, Fault> {
-        let flags =
-            self.config.as_ref().map(|file| format!(" --config {}", file.display())).unwrap_or_default();
-        Host::open(self.config()?, flags, requester())
+        let config = self.config()?;
+        let file = config.file.as_ref().filter(|_| self.config.is_some());
+        let flags = file
+            .map(|file| format!(" --config {}", words::shell(&file.display().to_string())))
+            .unwrap_or_default();
+        Host::open(config, flags, requester())
     }
 }
 
@@ -81,6 +85,12 @@ impl Cli {
     #[must_use]
     pub fn json(&self) -> bool {
         self.global.output == Output::Json
+    }
+
+    /// Whether the command may reach a far side; everything else runs without any I/O but files.
+    #[must_use]
+    pub fn reaches_out(&self) -> bool {
+        matches!(&self.command, Command::Deploy(args) if !args.dry_run())
     }
 
     /// Runs the one command; the exit code is the command's answer.

@@ -8,7 +8,8 @@ use super::{Global, Output, print, print_json};
 use crate::console;
 use crate::fault::Fault;
 use crate::journal::{Journal, RunDetail, RunRow};
-use crate::report::{Report, SCHEMA, Style, render};
+use crate::report::{Report, SCHEMA, Style, render, step_part};
+use crate::step::Step;
 use crate::words::quoted;
 
 /// Longest name that is repeated, in characters.
@@ -105,7 +106,7 @@ fn list(runs: &[RunRow], service: Option<&str>) -> String {
             run.environment,
             run.commit.get(..12).unwrap_or(&run.commit),
             run.mode,
-            run.decision.as_deref().unwrap_or("(unfinished)")
+            decision(run)
         )
     }));
     lines.join("\n") + "\n"
@@ -119,18 +120,30 @@ fn show(detail: &RunDetail) -> String {
         text += &render(&report, Style { colour: console::colour_on_stdout(), steps: false });
     } else {
         let asked = format!("{} → {}  commit {}", run.service, run.environment, run.commit);
-        text += &(asked + "\n  decision  (unfinished: still going, or killed)\n");
+        text += &(asked + "\n  decision  " + &decision(run) + "\n");
     }
     let mut lines = vec!["\npass        seq  operation              policy   outcome".to_owned()];
     for row in &detail.operations {
         let name = row.operation.get("operation").and_then(Value::as_str).unwrap_or("?");
         let allowed = row.verdict.get("allowed").and_then(Value::as_bool) == Some(true);
-        let outcome = row.step.as_ref().map_or("begun, never ended", |step| {
-            if step.pointer("/outcome/Ok").is_some() { "ok" } else { "error" }
-        });
+        let step = row.step.clone().map(serde_json::from_value::<Step>);
+        let outcome = match step {
+            Some(Ok(step)) => step_part(&step, None).outcome,
+            Some(Err(_)) => "unreadable".to_owned(),
+            None => "begun, never ended".to_owned(),
+        };
         let policy = if allowed { "permit" } else { "deny" };
         lines.push(format!("{:<11} {:>3}  {name:<22} {policy:<8} {outcome}", row.pass, row.seq));
     }
-    lines.extend(detail.messages.iter().map(|message| format!("plugin: {message}")));
+    lines.extend(detail.messages.iter().map(|message| format!("said: {message}")));
     text + &lines.join("\n") + "\n"
+}
+
+/// How a run ended, also where it came to no report.
+fn decision(run: &RunRow) -> String {
+    match (&run.decision, run.exit_code) {
+        (Some(decision), _) => decision.clone(),
+        (None, Some(code)) => format!("error (exit {code})"),
+        (None, None) => "(unfinished: still going, or killed)".to_owned(),
+    }
 }

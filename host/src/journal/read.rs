@@ -23,7 +23,7 @@ pub struct RunRow {
     pub environment: String,
     /// Asked for.
     pub commit: String,
-    /// `dry-run` or `live`.
+    /// `dry-run`, `plan` or `live`.
     pub mode: String,
     /// Who asked.
     pub requester: String,

@@ -11,6 +11,7 @@ use crate::answer::{Answer, CallError, Literal};
 use crate::artifact::{Artifact, Pair};
 use crate::config::RegistryConfig;
 use crate::engine::{Descriptor, EnvironmentFacts};
+use crate::journal::OnFailure;
 use crate::names::{Commit, Digest, Environment, LabelKey, ServiceName};
 use crate::operation::{Activate, Operation, Resolve};
 use crate::step::{Pass, Step};
@@ -37,6 +38,8 @@ pub struct Facts<'a> {
     pub registry: &'a RegistryConfig,
     /// What every advised command ends with, so that it means the same host.
     pub flags: &'a str,
+    /// What was asked for the case of a failure.
+    pub on_failure: OnFailure,
     /// The argument vector that a change runs, if it runs a program.
     pub argv: &'a dyn Fn(&Operation) -> Option<Vec<String>>,
 }
@@ -79,7 +82,10 @@ pub fn build(facts: &Facts<'_>, steps: &[Step], foreseen: &[Step], result: Resul
         recommended_action: result.recommended_action.or_else(|| {
             let commit = facts.commit.as_str();
             (result.decision == Decision::Planned)
-                .then(|| deploy_command(facts.service, facts.environment, commit, facts.flags))
+                .then(|| {
+                    let rollback = if facts.on_failure == OnFailure::Rollback { " --on-failure rollback" } else { "" };
+                    deploy_command(facts.service, facts.environment, commit, &format!("{rollback}{}", facts.flags))
+                })
         }),
         registry: steps.iter().find_map(|step| match &step.operation {
             Operation::Resolve(call) => Some(registry(facts.registry, call, resolved(step))),

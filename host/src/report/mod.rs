@@ -44,7 +44,7 @@ impl Mode {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Decision {
-    /// A dry run went through.
+    /// A dry run or a plan went through.
     Planned,
     /// The requested commit runs, and everything proves it.
     Deployed,

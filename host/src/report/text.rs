@@ -81,10 +81,16 @@ fn write_report(out: &mut String, report: &Report, style: Style) -> fmt::Result 
             writeln!(out, "{}", step_line(step, style))?;
         }
     }
+    if report.mode != Mode::Live && !report.failure_path.is_empty() {
+        writeln!(out, "\n{}", style.bold("taken back if something fails"))?;
+        for step in &report.failure_path {
+            writeln!(out, "  {}", step.target)?;
+        }
+    }
     if !report.verification.is_empty() {
         writeln!(out, "\n{}", style.bold("verification"))?;
         for one in &report.verification {
-            write_verification(out, one, style)?;
+            write_verification(out, one, report.mode, style)?;
         }
     }
     write_guards(out, report, style)?;
@@ -164,10 +170,11 @@ pub fn step_line(step: &StepPart, style: Style) -> String {
         .to_owned()
 }
 
-fn write_verification(out: &mut String, one: &VerificationPart, style: Style) -> fmt::Result {
+fn write_verification(out: &mut String, one: &VerificationPart, mode: Mode, style: Style) -> fmt::Result {
     let word = match one.satisfied {
         Some(true) => style.paint("32", "✓ as requested"),
         Some(false) => style.paint("1;31", "✗ not as requested"),
+        None if mode == Mode::Live => style.dim("· not checked"),
         None => style.dim("· will be checked"),
     };
     writeln!(out, "  {:<30} {word}", one.what)?;

@@ -78,12 +78,16 @@ pub fn conclude_observed(
     }
 }
 
-/// Somebody else deploys the same service.
+/// The lock of the service could not be taken: somebody else deploys it, or there is no lock to take.
 pub fn locked(error: &CallError) -> RunResult {
-    ended(Decision::Blocked, "locked", error.to_string(), None)
-        .noting(UNCHANGED)
-        .advising("run the same command again when the other deploy has ended")
-        .again()
+    let result = match error {
+        CallError::Unavailable(_) => ended(Decision::Blocked, "locked", error.to_string(), None)
+            .advising("run the same command again when the other deploy has ended")
+            .again(),
+        other => ended(Decision::Failed, other.code(), other.to_string(), None)
+            .advising("mend what the message names, then run the same command again"),
+    };
+    result.noting(UNCHANGED)
 }
 
 /// After the live pass and, where it was asked for, the failure path.
@@ -128,16 +132,24 @@ pub fn conclude_live(
             ended(Decision::Failed, "unproven", message, None)
         }
     };
-    if last_failure(steps).is_some_and(|(step, _)| step.outcome.as_ref().is_err_and(CallError::retryable)) {
+    let whole = undone.iter().all(|one| one.result.is_ok()) && !steps.iter().any(|step| step.left);
+    let passing =
+        last_failure(steps).is_some_and(|(step, _)| step.outcome.as_ref().is_err_and(CallError::retryable));
+    if whole && passing {
         result = result.again();
     }
     let stands = if undone.is_empty() { what_stands(host, request, steps) } else { what_was_undone(undone) };
-    let whole = undone.iter().all(|one| one.result.is_ok());
-    if result.decision == Decision::Failed && !undone.is_empty() && whole {
+    if result.decision == Decision::Failed
+        && !undone.is_empty()
+        && undone.iter().all(|one| one.result.is_ok())
+    {
         result.decision = Decision::RolledBack;
     }
     result = result.noting(&stands.now);
-    result.recommended_action = Some(stands.next);
+    // Where nothing was changed, the reason for the end knows best what to do.
+    if effect || result.recommended_action.is_none() {
+        result.recommended_action = Some(stands.next);
+    }
     result
 }
 
@@ -174,7 +186,7 @@ fn what_stands(host: &Host, request: &Request, steps: &[Step]) -> Stands {
         return Stands { now: now.to_owned(), next: again.to_owned() };
     };
     let now = format!(
-        "{}/{} now runs commit {}, which is not verified; it was left as it is",
+        "{}/{} was started from commit {}, which is not verified; it was left as it is",
         call.runtime, call.container, request.commit
     );
     let look = format!("look with `{} logs {}`", host.docker(&call.runtime), call.container);
@@ -207,11 +219,16 @@ fn planned() -> RunResult {
 
 /// The plugin had no say in how the pass ended.
 pub fn stopped(stop: &Stop, steps: &[Step]) -> RunResult {
-    let last = steps.last();
+    let last = steps.iter().rev().find(|step| !matches!(step.operation, Operation::Undo { .. }));
     let result = because(stop, last);
     // Of a step that was cut short its own error tells more: what was taken back, what was not.
     match last.map(|step| &step.outcome) {
-        Some(Err(error)) if *stop == Stop::Halt(Halt::Interrupted) => result.noting(&error.to_string()),
+        Some(Err(error))
+            if *stop == Stop::Halt(Halt::Interrupted)
+                && error.to_string() != Halt::Interrupted.to_string() =>
+        {
+            result.noting(&error.to_string())
+        }
         _ => result,
     }
 }

@@ -18,6 +18,7 @@ use crate::gate::halt::Halt;
 use crate::gate::{Audience, Gate, Subject};
 use crate::journal::{Begin, Journal, OnFailure, RunLog};
 use crate::names::{Commit, Environment, RuntimeName, ServiceName};
+use crate::operation::Operation;
 use crate::policy::{Context, Policy, Principal, Weekday};
 use crate::progress::Interrupt;
 use crate::recording::Recording;
@@ -124,7 +125,9 @@ impl Host {
         let (report, recording) = match ended {
             Ok(ended) => ended,
             Err(fault) => {
-                log.abandon(&fault)?;
+                if let Err(journal) = log.abandon(&fault) {
+                    tracing::warn!(%journal, "this run is not in the journal");
+                }
                 return Err(fault);
             }
         };
@@ -229,6 +232,7 @@ impl Host {
             run: Some(log.id()),
             registry: &self.config.registry,
             flags: &self.flags,
+            on_failure: request.on_failure,
             argv: &|_| None,
         };
         build(&facts, &[], &[], result)
@@ -333,6 +337,7 @@ impl Run<'_> {
             run: Some(self.log.id()),
             registry: &self.host.config.registry,
             flags: &self.host.flags,
+            on_failure: self.request.on_failure,
             argv: &|operation| self.far.argv(operation),
         };
         build(&facts, steps, foreseen, result)
@@ -353,20 +358,28 @@ struct Undone {
     result: Result<(), String>,
 }
 
-/// Takes the done changes back, last first. One that cannot be taken back does not keep the others from it.
+/// Takes the changes back, last first. One that cannot be taken back does not keep the others from it, but for the image
+/// that it still runs.
 async fn take_back(gate: &mut Gate) -> Vec<Undone> {
     let done: Vec<Step> = Recording::undo_order(gate.steps()).cloned().collect();
-    let mut undone = Vec::with_capacity(done.len());
+    let mut undone: Vec<Undone> = Vec::with_capacity(done.len());
+    let mut in_use = Vec::new();
     for step in done {
-        let result = match gate.undo(&step).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(halt) => Err(halt.to_string()),
+        let target = format!("{} of {}", step.operation.name(), step.operation.target());
+        let needed = matches!(&step.operation, Operation::Deliver(call) if in_use.contains(&(call.artifact.clone(), call.runtime.clone())));
+        let result = if needed {
+            Err("what runs still needs it".to_owned())
+        } else {
+            match gate.undo(&step).await {
+                Ok(Ok(_)) => Ok(()),
+                Ok(Err(error)) => Err(error.to_string()),
+                Err(halt) => Err(halt.to_string()),
+            }
         };
-        undone.push(Undone {
-            target: format!("{} of {}", step.operation.name(), step.operation.target()),
-            result,
-        });
+        if let (Err(_), Operation::Activate(call)) = (&result, &step.operation) {
+            in_use.push((call.artifact.clone(), call.runtime.clone()));
+        }
+        undone.push(Undone { target, result });
     }
     undone
 }

@@ -19,7 +19,7 @@ fn failed(behaviour: Behaviour, code: &str) -> (Stage, Run) {
     assert_eq!(run.outcome(), (1, "failed".to_owned()), "{run:?}");
     assert_eq!(run.text("/error/code"), code, "{run:?}");
     let message = run.text("/error/message");
-    assert!(message.contains(&format!("now runs commit {bad}")), "it says what runs: {message}");
+    assert!(message.contains(&format!("was started from commit {bad}")), "it says what runs: {message}");
     assert!(run.text("/recommendedAction").contains(&good), "it says how to go back: {run:?}");
     (stage, run)
 }

@@ -50,7 +50,7 @@ fn while_health_is_awaited_the_new_container_stays() {
     let run = signalled_at(&mut stage.command(&deploy(&commit, &[])), "compose.expect", Signal::INT);
 
     assert_eq!(run.outcome(), (130, "interrupted".to_owned()), "{run:?}");
-    assert!(run.text("/error/message").contains("now runs commit"), "{run:?}");
+    assert!(run.text("/error/message").contains("was started from commit"), "{run:?}");
     let list = stage.host(&["runs", "list", "--output", "json"]).json();
     assert_eq!(list["runs"][0]["decision"], "interrupted");
     assert_eq!(list["runs"][0]["exitCode"], 130);

@@ -187,7 +187,15 @@ mod tests {
         // It waits for input that never comes, and ignores SIGTERM, so that the hard way is shown too.
         command.args(["-c", "trap '' TERM; read -r line", "sh"]).arg(marker).stdin(Stdio::piped());
         let mut child = command.spawn().map_err(Error::io("start sh"))?;
-        let found = with_argument(marker);
+        // Its arguments can be seen a moment after it was started.
+        let mut found = Vec::new();
+        for _ in 0..250 {
+            found = with_argument(marker);
+            if !found.is_empty() {
+                break;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
         stop(child.id(), Duration::from_millis(200))?;
         assert_eq!(found, [child.id()]);
         assert!(!is_running(child.id()));

@@ -6,6 +6,7 @@ mod started;
 mod state;
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 pub use started::{Started, still_same};
 use state::{ActivationState, Difference, Running};
@@ -22,6 +23,11 @@ use crate::lock::TargetLock;
 use crate::operation::Activate;
 use crate::progress::{Interrupt, Watcher};
 
+/// Between two tries for the project's lock.
+const PAUSE: Duration = Duration::from_millis(200);
+/// Seconds of the longest wait: an instant cannot be moved by an arbitrary configured number.
+const DAY: u64 = 24 * 60 * 60;
+
 /// The activation of one artifact as one service of a Compose project.
 pub struct Activation<'a> {
     engine: &'a Engine,
@@ -30,6 +36,8 @@ pub struct Activation<'a> {
     identity: &'a Identity,
     call: &'a Activate,
     started: OnceLock<Started>,
+    /// How long another service's activation is waited for: no longer than one may take.
+    patience: Duration,
 }
 
 impl<'a> Activation<'a> {
@@ -53,6 +61,7 @@ impl<'a> Activation<'a> {
             identity: identity(artifact)?,
             call,
             started: OnceLock::new(),
+            patience: Duration::from_secs(limits.compose_seconds.min(DAY)),
         })
     }
 
@@ -219,9 +228,27 @@ impl<'a> Activation<'a> {
         self.call.stamp.iter().map(|pair| (pair.key.clone(), Some(pair.value.clone()))).collect()
     }
 
-    fn lock(&self) -> Result<TargetLock, CallError> {
+    /// The project's lock. Another service of the project holds it for as long as its own `up` takes, so it is waited for;
+    /// whoever goes back waits whatever happens, since giving up would leave things half-done.
+    async fn lock(
+        &self,
+        watcher: &dyn Watcher,
+        interrupt: Option<&Interrupt>,
+    ) -> Result<TargetLock, CallError> {
         let holder = format!("{} at {}", self.call.service, self.call.artifact.commit);
-        TargetLock::project(self.env_file.path(), &holder)
+        let until = tokio::time::Instant::now() + self.patience;
+        loop {
+            match TargetLock::project(self.env_file.path(), &holder) {
+                Err(CallError::Unavailable(_))
+                    if tokio::time::Instant::now() < until
+                        && interrupt.is_none_or(|one| !one.is_raised()) =>
+                {
+                    watcher.note("waiting for another deploy of this project");
+                    tokio::time::sleep(PAUSE).await;
+                }
+                taken => return taken,
+            }
+        }
     }
 }
 
@@ -263,7 +290,7 @@ impl Change for Activation<'_> {
         watcher: &dyn Watcher,
         interrupt: &Interrupt,
     ) -> Result<ActivationState, Unmade> {
-        let lock = self.lock()?;
+        let lock = self.lock(watcher, Some(interrupt)).await?;
         self.check_unchanged(before).await?;
         let image = self.delivered().await?;
         // From here on it is not stopped half-way: all of it holds in the end, or nothing.
@@ -289,7 +316,7 @@ impl Change for Activation<'_> {
         after: Option<&ActivationState>,
         watcher: &dyn Watcher,
     ) -> Result<(), CallError> {
-        let lock = self.lock()?;
+        let lock = self.lock(watcher, None).await?;
         if let Some(after) = after {
             self.check_ours(before, after).await?;
         }

@@ -122,7 +122,8 @@ impl FarSides {
                 stoppable(ask, async { probed(&self.delivery(ask, call).await?).await }).await.map(Some)
             }
             Operation::Activate(call) => {
-                stoppable(ask, async { probed(&self.activation(ask, call).await?).await }).await.map(Some)
+                let probed = async { probed(&self.activation(ask, call).await?).await };
+                stoppable(ask, Box::pin(probed)).await.map(Some)
             }
             _ => Ok(None),
         }
@@ -287,7 +288,7 @@ async fn stoppable<T>(
 ) -> Result<T, CallError> {
     tokio::select! {
         biased;
-        () = ask.interrupt.raised() => Err(CallError::Unavailable("interrupted".to_owned())),
+        () = ask.interrupt.raised() => Err(CallError::Other("interrupted".to_owned())),
         result = work => result,
     }
 }
