@@ -141,7 +141,7 @@ fn waiting() -> ProgressStyle {
 }
 
 fn bytes() -> ProgressStyle {
-    ProgressStyle::with_template("  {spinner} {prefix:<26} {bar:18} {bytes}/{total_bytes} {bytes_per_sec}")
+    ProgressStyle::with_template("  {spinner} {prefix:<18} {bar:16} {bytes}/{total_bytes} {bytes_per_sec}")
         .unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 

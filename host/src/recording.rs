@@ -78,3 +78,67 @@ impl Recording {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::answer::CallError;
+    use crate::operation::Kind;
+    use crate::policy::Decision;
+    use crate::step::Pass;
+    use serde_json::json;
+
+    /// A recorded change of something called `name`, found as `before` and wanted as `desired`.
+    fn change(seq: u32, name: &str, before: &str, desired: &str) -> Step {
+        Step {
+            pass: Pass::Observing,
+            seq,
+            operation: Operation::Hold { reason: name.to_owned() },
+            kind: Kind::Change,
+            verdict: Decision { allowed: true, policies: Vec::new(), reason: None },
+            outcome: Ok(Answer::Done),
+            before: Some(json!(before)),
+            desired: Some(json!(desired)),
+            after: None,
+            left: false,
+            duration_ms: 0,
+        }
+    }
+
+    #[test]
+    fn a_bound_pass_may_do_what_was_recorded_in_that_order_and_may_end_early() {
+        let recording = Recording::new(vec![change(1, "a", "x", "y"), change(2, "b", "x", "y")]);
+        let operation = |name: &str| Operation::Hold { reason: name.to_owned() };
+        assert_eq!(recording.admits(1, &operation("a")), Ok(()));
+        assert!(matches!(recording.admits(1, &operation("b")), Err(Halt::Diverged { seq: 1, .. })));
+        assert!(matches!(recording.admits(3, &operation("a")), Err(Halt::Diverged { seq: 3, .. })));
+        assert!(matches!(recording.admits(0, &operation("a")), Err(Halt::Diverged { .. })));
+    }
+
+    #[test]
+    fn a_plan_that_was_agreed_to_fits_only_what_is_still_so() {
+        let agreed = Recording::new(vec![change(1, "a", "x", "y")]);
+        assert_eq!(agreed.fits(&Recording::new(vec![change(1, "a", "x", "y")])), Ok(()));
+        for other in [
+            vec![change(1, "a", "somebody changed it", "y")],
+            vec![change(1, "b", "x", "y")],
+            vec![change(1, "a", "x", "y"), change(2, "b", "x", "y")],
+            vec![],
+        ] {
+            let fits = agreed.fits(&Recording::new(other));
+            assert!(matches!(fits, Err(Halt::Stale { .. })), "{fits:?}");
+        }
+    }
+
+    #[test]
+    fn the_way_back_is_last_first_and_leaves_alone_what_was_found_so() {
+        let mut failed = change(3, "failed whole", "x", "y");
+        failed.outcome = Err(CallError::Other("no".to_owned()));
+        let mut left = change(4, "left half-done", "x", "y");
+        left.outcome = Err(CallError::Other("no".to_owned()));
+        left.left = true;
+        let steps = [change(1, "done", "x", "y"), change(2, "already so", "y", "y"), failed, left];
+        let order: Vec<u32> = Recording::undo_order(&steps).map(|step| step.seq).collect();
+        assert_eq!(order, [4, 1]);
+    }
+}

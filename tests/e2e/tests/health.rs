@@ -1,8 +1,10 @@
 //! A service that does not prove the requested commit is a failed deploy, within the deadline, with the reason.
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use e2e::{Behaviour, Run, SERVICE, SampleImage, Stage, commit};
+use e2e::{Behaviour, Run, SERVICE, SampleImage, Settings, Stage, commit};
 
 /// Deploys an image that behaves so over a good one, and asserts what every bad health has in common.
 fn failed(behaviour: Behaviour, code: &str) -> (Stage, Run) {
@@ -116,4 +118,56 @@ fn a_first_deploy_that_fails_is_rolled_back_to_nothing() {
 
     assert_eq!(run.code, 1, "{run:?}");
     assert_eq!(before.differences(&stage.snapshot()), [""; 0], "{run:?}");
+}
+
+#[test]
+fn a_container_that_cannot_be_started_is_taken_back_at_once() {
+    let stage = Stage::new();
+    let good = stage.published("good");
+    assert_eq!(stage.deploy(&good, &["--run-now"]).code, 0);
+    let before = stage.snapshot();
+    let broken = commit("no such program");
+    stage.publish(&SampleImage::new(SERVICE, &broken).entrypoint("/no-such-program"));
+
+    let run = stage.deploy(&broken, &["--run-now"]);
+
+    assert_eq!(run.outcome(), (1, "failed".to_owned()), "{run:?}");
+    assert_eq!(run.text("/error/step"), "compose.activate");
+    assert_says(&run, &["no-such-program", "the activation was taken back", "the image was delivered"]);
+    assert_eq!(stage.running(), Some(good));
+    let after = stage.snapshot();
+    assert_eq!(before.env_file, after.env_file);
+    assert_eq!(before.images.get("project-manager:latest"), after.images.get("project-manager:latest"));
+}
+
+#[test]
+fn a_configured_endpoint_stands_in_for_the_containers_network() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/health", listener.local_addr().expect("an address"));
+    let stage = Stage::with(Settings {
+        tables: format!("[health.project-manager-backend]\nurl = {url:?}\n"),
+        ..Settings::default()
+    });
+    let never_ready = commit("behind an endpoint");
+    stage.publish(&SampleImage::new(SERVICE, &never_ready).behaviour(Behaviour::NeverReady));
+    let payload =
+        format!(r#"{{"ok":true,"deploy":{{"commit":"{never_ready}","requestedCommit":"{never_ready}"}}}}"#);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let mut request = BufReader::new(&stream).lines().map_while(Result::ok);
+            let path = request.next().unwrap_or_default();
+            drop(request.find(String::is_empty));
+            let status = if path.starts_with("GET /health ") { "200 OK" } else { "404 Not Found" };
+            let length = payload.len();
+            let _ = write!(&stream, "HTTP/1.1 {status}\r\ncontent-length: {length}\r\n\r\n{payload}");
+        }
+    });
+
+    let run = stage.deploy(&never_ready, &["--run-now"]);
+
+    assert_eq!(
+        run.outcome(),
+        (0, "deployed".to_owned()),
+        "the endpoint was asked, not the container: {run:?}"
+    );
 }

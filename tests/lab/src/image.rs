@@ -46,6 +46,7 @@ pub struct SampleImage {
     service: String,
     tag: String,
     architecture: String,
+    entrypoint: String,
     labels: BTreeMap<String, String>,
     env: BTreeMap<String, String>,
     padding: usize,
@@ -78,6 +79,7 @@ impl SampleImage {
             service: service.to_owned(),
             tag: commit.to_owned(),
             architecture: manifest::ARCHITECTURE.to_owned(),
+            entrypoint: "/sample-service".to_owned(),
             labels: owned(&[(REVISION, commit), (SOURCE, SOURCE_REPOSITORY), (TITLE, service)]),
             env: owned(&[("PORT", "8080"), ("SAMPLE_COMMIT", commit), ("SAMPLE_SERVICE", service)]),
             padding: 0,
@@ -89,6 +91,13 @@ impl SampleImage {
     #[must_use]
     pub fn behaviour(self, behaviour: Behaviour) -> Self {
         self.env("SAMPLE_BEHAVIOUR", behaviour.name())
+    }
+
+    /// Starts another program; one that is not there makes a container that cannot be started.
+    #[must_use]
+    pub fn entrypoint(mut self, program: &str) -> Self {
+        program.clone_into(&mut self.entrypoint);
+        self
     }
 
     /// Sets a label.
@@ -140,7 +149,7 @@ impl SampleImage {
         if self.padding > 0 {
             layers.push(Layer::padding(self.padding)?);
         }
-        let manifest = Manifest::of(&layers, &self.architecture, &self.env, &self.labels);
+        let manifest = Manifest::of(&layers, &self.architecture, &self.entrypoint, &self.env, &self.labels);
         Ok((layers, manifest))
     }
 }

@@ -50,6 +50,7 @@ impl Manifest {
     pub fn of(
         layers: &[Layer],
         architecture: &str,
+        entrypoint: &str,
         env: &BTreeMap<String, String>,
         labels: &BTreeMap<String, String>,
     ) -> Self {
@@ -60,7 +61,7 @@ impl Manifest {
             "os": "linux",
             "created": "2026-01-01T00:00:00Z",
             "config": {
-                "Entrypoint": ["/sample-service"],
+                "Entrypoint": [entrypoint],
                 "Env": env,
                 "Labels": labels,
                 // The service runs as PID 1 and has no handlers: SIGTERM would be ignored.

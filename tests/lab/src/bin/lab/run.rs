@@ -89,10 +89,13 @@ fn can_isolate(say: lab::Say) -> std::result::Result<(), String> {
     if let Source::Image(_) = Source::find(&Docker::of_the_user(), say).map_err(|error| error.to_string())? {
         return Err("there is no program of a registry, and images cannot be pulled in there".to_owned());
     }
-    match paths::program(&["ip"]) {
-        Some(_) => Ok(()),
-        None => debian::install(&["iproute2"], say).map_err(|error| error.to_string()),
+    // The network of the namespaces is set up with the first; tests look over the program's shoulder with the second.
+    for (program, package) in [("ip", "iproute2"), ("strace", "strace")] {
+        if paths::program(&[program]).is_none() {
+            debian::install(&[package], say).map_err(|error| error.to_string())?;
+        }
     }
+    Ok(())
 }
 
 /// Becomes `lab run --inside` in new namespaces; comes back only if that fails.
