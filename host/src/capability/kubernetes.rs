@@ -5,7 +5,7 @@ use wasmtime::component::Resource;
 use super::bindings::deploy::consumer::kubernetes::{
     Deployment as WitDeployment, Host, ObjectKind as WitKind, Pair, Pod, SyncObject as WitSync, Workload,
 };
-use super::{Guest, Refusal, names, stamps};
+use super::{Guest, Refusal, names, stamp_keys, stamps};
 use crate::answer::CallError;
 use crate::artifact::Artifact;
 use crate::names::{ConfigName, KubernetesName, Pointer, RuntimeName};
@@ -58,7 +58,8 @@ impl Host for Guest {
         let call = InspectWorkload {
             runtime: RuntimeName::parse(&on)?,
             deployment: deployment(&inspected)?,
-            env: names(&env)?,
+            // A pod's environment holds secrets too: only the stamp can be asked for.
+            env: stamp_keys(KUBERNETES_STAMP_PREFIX, &env)?,
             annotations: names(&annotations)?,
         };
         self.perform(Operation::InspectWorkload(call)).map(|_| None)

@@ -92,6 +92,12 @@ fn help_has_examples_and_completions_complete() {
         assert_eq!(run.code, 0);
         assert!(run.stdout.contains("Example"), "{}", run.stdout);
     }
+    let wrong = stage.host(&["deploy", "--output", "json"]);
+    assert_eq!(
+        (wrong.code, wrong.text("/error/code")),
+        (2, "usage".to_owned()),
+        "JSON was asked for: {wrong:?}"
+    );
     let completions = stage.host(&["completions", "bash"]);
     assert!(completions.stdout.contains("--on-failure"), "{completions:?}");
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
