@@ -366,7 +366,10 @@ async fn take_back(gate: &mut Gate) -> Vec<Undone> {
     let mut in_use = Vec::new();
     for step in done {
         let target = format!("{} of {}", step.operation.name(), step.operation.target());
-        let needed = matches!(&step.operation, Operation::Deliver(call) if in_use.contains(&(call.artifact.clone(), call.runtime.clone())));
+        let needed = match &step.operation {
+            Operation::Deliver(call) => in_use.contains(&(call.artifact.clone(), call.runtime.clone())),
+            _ => false,
+        };
         let result = if needed {
             Err("what runs still needs it".to_owned())
         } else {

@@ -67,13 +67,32 @@ fn without_network_files_or_engine_it_works_on_the_specifications_defaults() {
         .collect();
     assert_eq!(sockets, [""; 0]);
     let allowed = [state.display().to_string(), cache.display().to_string()];
-    let writes = ["O_WRONLY", "O_RDWR", "O_CREAT", "mkdir(", "rename(", "unlink(", "symlink(", "chmod("];
     let foreign: Vec<_> = trace
         .lines()
-        .filter(|line| writes.iter().any(|call| line.contains(call)))
+        .filter(|line| writes(line))
         .filter(|line| {
             !allowed.iter().any(|folder| line.contains(folder.as_str())) && !line.contains("/dev/null")
         })
         .collect();
     assert_eq!(foreign, [""; 0]);
+}
+
+/// Whether a line of a trace is a call that changes a file or a folder.
+fn writes(line: &str) -> bool {
+    let opens = ["O_WRONLY", "O_RDWR", "O_CREAT"];
+    let changes = [
+        "rename", "mkdir", "rmdir", "unlink", "symlink", "link", "chmod", "fchmod", "chown", "truncate",
+        "mknod",
+    ];
+    let call = line.split('(').next().and_then(|head| head.split_whitespace().last()).unwrap_or_default();
+    opens.iter().any(|flag| line.contains(flag)) || changes.iter().any(|name| call.starts_with(name))
+}
+
+#[test]
+fn a_trace_is_read_for_every_way_to_write() {
+    assert!(writes(r#"7 openat(AT_FDCWD, "/x", O_WRONLY|O_CREAT, 0600) = 3"#));
+    assert!(writes(r#"7 mkdirat(AT_FDCWD, "/x", 0700) = 0"#));
+    assert!(writes(r#"7 renameat2(AT_FDCWD, "/x", AT_FDCWD, "/y", 0) = 0"#));
+    assert!(!writes(r#"7 readlink("/proc/self/exe", "/x", 4096) = 2"#));
+    assert!(!writes(r#"7 openat(AT_FDCWD, "/x", O_RDONLY|O_CLOEXEC) = 3"#));
 }

@@ -299,7 +299,8 @@ fn artifact<'a>(ask: &Ask<'a>) -> Result<&'a Artifact, CallError> {
 
 async fn applied<C: Change>(change: &C, ask: &Ask<'_>, before: Option<&Value>) -> Result<Value, Unmade> {
     let after = change.apply(&state(before)?, ask.watcher, ask.interrupt).await?;
-    Ok(value(&after)?)
+    // The change is made: whatever goes wrong from here on, something of it is there.
+    value(&after).map_err(|error| Unmade { error, left: true })
 }
 
 async fn undone<C: Change>(change: &C, ask: &Ask<'_>, done: &Step) -> Result<(), CallError> {
