@@ -244,7 +244,7 @@ impl Operation {
                     .collect()
             }
             Self::ExpectHealth(call) => one(Action::CheckHealth, call.target.resource()),
-            Self::RequireSecrets { source, keys } => keys
+            Self::RequireSecrets { source, keys, .. } => keys
                 .iter()
                 .map(|key| Access {
                     action: Action::RequireSecret,

@@ -70,8 +70,20 @@ pub struct GateState {
     pub met: bool,
     /// What is missing and what to do, or what was found.
     pub reason: String,
-    /// Presence and length of each secret, where the gate is about secrets; never a value.
-    pub secrets: Vec<SecretPresence>,
+    /// Where the gate is about secrets: what is known of them; never a value.
+    pub secrets: Option<SecretsFound>,
+}
+
+/// What is known of the secrets of one source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretsFound {
+    /// Name, kind and place of the source.
+    pub source: String,
+    /// Each key that was asked for; nothing where the source was not asked.
+    pub keys: Option<Vec<SecretPresence>>,
+    /// Something about the source that should be put right, though it stops nothing.
+    pub warning: Option<String>,
 }
 
 /// All that is ever known of a secret outside its backend.

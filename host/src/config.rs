@@ -6,6 +6,7 @@ mod file;
 mod invalid;
 mod limits;
 mod locate;
+mod secrets;
 mod url;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 pub use limits::Limits;
 pub use locate::{Chosen, choose};
+pub use secrets::SecretSource;
 pub use url::HttpUrl;
 
 use crate::fault::Fault;
@@ -39,6 +41,8 @@ pub struct Config {
     pub runtimes: BTreeMap<RuntimeName, ComposeRuntime>,
     /// Health endpoints by name.
     pub health: BTreeMap<ConfigName, HttpUrl>,
+    /// Sources of secrets by name.
+    pub secrets: BTreeMap<ConfigName, SecretSource>,
     /// Bounds on everything that comes from outside.
     pub limits: Limits,
 }
@@ -92,6 +96,16 @@ pub enum EnvFileSource {
 }
 
 impl EnvFileSource {
+    /// What is written in the configuration: a path, or `file.json#/pointer`; relative to `base`.
+    fn parse(text: &str, base: &Path) -> Self {
+        match text.split_once("#/") {
+            Some((json, pointer)) => {
+                Self::Pointer { file: base.join(json), pointer: format!("/{pointer}") }
+            }
+            None => Self::Path(base.join(text)),
+        }
+    }
+
     /// The env file's own path.
     ///
     /// # Errors
@@ -110,6 +124,15 @@ impl EnvFileSource {
                 })?;
                 Ok(file.parent().unwrap_or(Path::new("/")).join(named))
             }
+        }
+    }
+}
+
+impl std::fmt::Display for EnvFileSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Path(path) => path.display().fmt(f),
+            Self::Pointer { file, pointer } => write!(f, "{}#{pointer}", file.display()),
         }
     }
 }

@@ -205,6 +205,14 @@ checked_text!(
     |text| tame(text, 128, "._-")
 );
 
+impl Pointer {
+    /// The whole document.
+    #[must_use]
+    pub fn root() -> Self {
+        Self(String::new())
+    }
+}
+
 impl Digest {
     /// SHA-256 of `bytes`.
     #[must_use]

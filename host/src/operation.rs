@@ -297,6 +297,9 @@ pub enum Operation {
         source: ConfigName,
         /// Keys that must be there and not empty.
         keys: Vec<EnvKey>,
+        /// That is deployed to: where nothing is configured under the source's name, the controlled env file of this
+        /// runtime is the source.
+        runtime: RuntimeName,
     },
     /// Somebody in this role must have approved.
     #[serde(rename = "guard.require-approval")]

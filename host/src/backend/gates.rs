@@ -1,12 +1,17 @@
-//! Gates: what must hold before anything changes. They are judged the same in every pass.
+//! Gates: what must hold before anything changes.
 
-use crate::answer::GateState;
+use super::secrets::{Reach, Sources};
+use crate::answer::{CallError, GateState};
+use crate::gate::ask::Ask;
 use crate::names::ConfigName;
 use crate::operation::Operation;
 
 /// Whether a live run would pass a gate. None of these needs a network.
-pub fn judge(operation: &Operation) -> GateState {
-    let reason = match operation {
+///
+/// # Errors
+/// Only when it is interrupted: what cannot be judged is pending.
+pub async fn judge(secrets: &Sources, reach: Reach, ask: &Ask<'_>) -> Result<GateState, CallError> {
+    let reason = match ask.operation {
         Operation::Hold { reason } => reason.clone(),
         Operation::RequireApproval { role } => {
             format!("no approval by a {role} is known for this deploy")
@@ -15,10 +20,10 @@ pub fn judge(operation: &Operation) -> GateState {
             "it is not known whether this program runs inside one of: {}",
             workloads.iter().map(ConfigName::as_str).collect::<Vec<_>>().join(", ")
         ),
-        Operation::RequireSecrets { source, .. } => {
-            format!("no secret source {source} is configured on this machine")
+        Operation::RequireSecrets { source, keys, runtime } => {
+            return secrets.judge(source, runtime, keys, reach, ask.interrupt).await;
         }
         other => format!("{} is no gate", other.name()),
     };
-    GateState { met: false, reason, secrets: Vec::new() }
+    Ok(GateState { met: false, reason, secrets: None })
 }

@@ -10,6 +10,7 @@
 pub mod change;
 mod gates;
 pub mod live;
+pub mod secrets;
 
 use std::sync::Arc;
 
@@ -25,11 +26,12 @@ use crate::step::Pass;
 
 use change::Unmade;
 use live::FarSides;
+use secrets::{Reach, Sources};
 
 /// One of the backends.
 pub enum Backend {
-    /// Offline dry run: reaches nothing, since it holds nothing to reach.
-    Predicting,
+    /// Offline dry run: reaches nothing but local files of secrets, since it holds nothing else to reach.
+    Predicting(Arc<Sources>),
     /// Plan, and first pass of every live run.
     Observing(Arc<FarSides>),
     /// Bound to what was observed.
@@ -84,7 +86,7 @@ impl Backend {
     #[must_use]
     pub fn pass(&self) -> Pass {
         match self {
-            Self::Predicting => Pass::Predicting,
+            Self::Predicting(_) => Pass::Predicting,
             Self::Observing(_) => Pass::Observing,
             Self::Live(..) => Pass::Live,
         }
@@ -93,7 +95,7 @@ impl Backend {
     /// Refuses, before anything else happens, an operation that a bound pass did not record at this place.
     pub fn admits(&self, seq: u32, operation: &Operation) -> Result<(), Halt> {
         match self {
-            Self::Predicting | Self::Observing(_) => Ok(()),
+            Self::Predicting(_) | Self::Observing(_) => Ok(()),
             Self::Live(_, recording) => recording.admits(seq, operation),
         }
     }
@@ -101,26 +103,26 @@ impl Backend {
     /// Answers one operation that policy permitted.
     pub async fn answer(&self, ask: Ask<'_>) -> Result<Answered, Unreached> {
         match self {
-            Self::Predicting => Ok(predict(&ask)),
+            Self::Predicting(secrets) => predict(secrets, &ask).await,
             Self::Observing(far) => observe(far, &ask).await,
             Self::Live(far, recording) => act(far, recording, &ask).await,
         }
     }
 }
 
-fn predict(ask: &Ask<'_>) -> Answered {
-    match ask.kind {
+async fn predict(secrets: &Sources, ask: &Ask<'_>) -> Result<Answered, Unreached> {
+    Ok(match ask.kind {
         Kind::Read | Kind::Verify => not_asked(ask.operation).into(),
-        Kind::Gate => Answer::Gate(gates::judge(ask.operation)).into(),
+        Kind::Gate => Answer::Gate(gates::judge(secrets, Reach::Files, ask).await?).into(),
         Kind::Change => Answer::Done.into(),
-    }
+    })
 }
 
 async fn observe(far: &FarSides, ask: &Ask<'_>) -> Result<Answered, Unreached> {
     Ok(match ask.kind {
         Kind::Read if ask.changed => not_asked(ask.operation).into(),
         Kind::Read => Box::pin(far.read(ask)).await?.into(),
-        Kind::Gate => Answer::Gate(gates::judge(ask.operation)).into(),
+        Kind::Gate => Answer::Gate(gates::judge(far.secrets(), Reach::All, ask).await?).into(),
         Kind::Change => {
             let (before, desired) = Box::pin(far.probe(ask)).await?.unzip();
             Answered { before, desired, ..Answer::Done.into() }

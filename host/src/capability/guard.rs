@@ -16,7 +16,9 @@ impl Host for Guest {
         if keys.is_empty() {
             return Err(Refusal::Told(CallError::Invalid("no secret is named".to_owned())));
         }
-        self.declare(Operation::RequireSecrets { source: ConfigName::parse(&source)?, keys })
+        let source = ConfigName::parse(&source)?;
+        let runtime = self.asked()?.runtime;
+        self.declare(Operation::RequireSecrets { source, keys, runtime })
     }
 
     fn require_approval(&mut self, role: String) -> Result<(), Refusal> {

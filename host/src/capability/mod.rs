@@ -19,7 +19,7 @@ use crate::artifact::{Artifact, Pair};
 use crate::config::Limits;
 use crate::gate::Gate;
 use crate::gate::halt::Halt;
-use crate::names::{Commit, EnvKey, ImageName, NameError, PlainValue, ServiceName};
+use crate::names::{Commit, EnvKey, ImageName, NameError, PlainValue, RuntimeName, ServiceName};
 use crate::operation::{ArtifactRef, Operation};
 use bindings::deploy::consumer::types as wit;
 
@@ -32,6 +32,8 @@ pub struct Asked {
     pub commit: Commit,
     /// First part of every repository.
     pub namespace: ImageName,
+    /// Where the environment that is deployed to runs.
+    pub runtime: RuntimeName,
 }
 
 /// The host's side of one guest run.

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::invalid::invalid;
 use super::locate::{Chosen, default_folder, xdg};
+use super::secrets::SecretsTable;
 use super::{ComposeRuntime, Config, EnvFileSource, HttpUrl, Limits, RegistryConfig};
 use crate::fault::Fault;
 use crate::names::{ConfigName, ImageName, RuntimeName};
@@ -26,6 +27,7 @@ struct File {
     registry: RegistryTable,
     runtimes: BTreeMap<RuntimeName, toml::Spanned<RuntimeTable>>,
     health: BTreeMap<ConfigName, HealthTable>,
+    secrets: BTreeMap<ConfigName, SecretsTable>,
     limits: Limits,
 }
 
@@ -107,6 +109,14 @@ pub(super) fn load(chosen: &Chosen) -> Result<Config, Fault> {
             Ok((endpoint, url))
         })
         .collect::<Result<_, Fault>>()?;
+    let secrets = file
+        .secrets
+        .into_iter()
+        .map(|(source, table)| {
+            let key = format!("secrets.{source}");
+            Ok((source, table.source(base).map_err(|error| bad_value(&name, &key, &error))?))
+        })
+        .collect::<Result<_, Fault>>()?;
     let components = |folder: &Path| {
         std::fs::read_dir(folder).is_ok_and(|entries| {
             entries.flatten().any(|entry| entry.path().extension().is_some_and(|end| end == "wasm"))
@@ -125,6 +135,7 @@ pub(super) fn load(chosen: &Chosen) -> Result<Config, Fault> {
         registry,
         runtimes,
         health,
+        secrets,
         limits: file.limits,
     })
 }
@@ -205,12 +216,7 @@ fn compose_runtime(
     }
     let env_file =
         table.env_file.unwrap_or_else(|| "config.json#/providerGateway/upgrade/composeEnvFile".to_owned());
-    let env_file = match env_file.split_once("#/") {
-        Some((json, pointer)) => {
-            EnvFileSource::Pointer { file: directory.join(json), pointer: format!("/{pointer}") }
-        }
-        None => EnvFileSource::Path(directory.join(env_file)),
-    };
+    let env_file = EnvFileSource::parse(&env_file, &directory);
     let files = files.iter().map(|one| directory.join(one)).collect();
     Ok(ComposeRuntime { docker, project, directory, files, env_file })
 }
@@ -259,7 +265,6 @@ mod tests {
         let runtime = "[runtimes.d601]\nkind = \"compose\"\n";
         for (word, text) in [
             ("ssh", "[ssh.d601]\ndestination = \"ubuntu@d601\"\n"),
-            ("secrets", "[secrets.baidu-netdisk]\nenv-file = \"x\"\n"),
             ("catalog", "[catalog]\nartifacts = \"CI.json\"\n"),
             ("approvals", "[approvals]\nallowed-signers = \"x\"\n"),
             ("via", "[registry]\nvia = \"d601\"\n"),

@@ -13,7 +13,7 @@ use rustix::fs::OFlags;
 use sha2::Sha256;
 use wasmtime::component::Component;
 
-use super::file::open_regular;
+use crate::file::open_regular;
 use crate::names::Digest;
 
 type Seal = Hmac<Sha256>;

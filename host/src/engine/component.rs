@@ -8,7 +8,7 @@ use wasmtime::component::Component;
 
 use super::Engine;
 use super::fault::{PluginFault, Which};
-use super::file::open_regular;
+use crate::file::open_regular;
 use crate::names::{Digest, ServiceName};
 use crate::words::plain;
 
@@ -105,7 +105,7 @@ fn held_to_contract(which: &Which, interface: &str) -> Result<(), PluginFault> {
 mod tests {
     use super::*;
     use crate::config::Limits;
-    use crate::engine::file::testing;
+    use crate::file::testing;
 
     fn fault(put: impl FnOnce(&Path)) -> PluginFault {
         let folder = tempfile::tempdir().expect("a folder");

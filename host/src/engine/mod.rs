@@ -3,7 +3,6 @@
 mod cache;
 mod component;
 mod fault;
-mod file;
 mod guest;
 mod limiter;
 

@@ -156,7 +156,7 @@ async fn a_permitted_operation_reaches_it() {
 
 #[tokio::test]
 async fn a_dry_run_reaches_nothing_even_where_it_may() {
-    let mut scene = Scene::new(|_| Backend::Predicting).await;
+    let mut scene = Scene::new(|far| Backend::Predicting(Arc::clone(far.secrets()))).await;
 
     let answer = scene.gate.perform(resolve("project-manager")).await.expect("no halt").expect("an answer");
 
@@ -188,7 +188,7 @@ async fn after_an_interrupt_nothing_begins() {
 
 #[tokio::test]
 async fn calls_end_at_the_limit() {
-    let mut scene = Scene::new(|_| Backend::Predicting).await;
+    let mut scene = Scene::new(|far| Backend::Predicting(Arc::clone(far.secrets()))).await;
     for _ in 0..10 {
         let _ = scene.gate.perform(resolve("project-manager")).await.expect("within the limit");
     }

@@ -191,19 +191,16 @@ fn touched(target: &TargetPart) -> Vec<String> {
 }
 
 fn secrets(step: &Step) -> Option<SecretsPart> {
-    let Operation::RequireSecrets { source, keys } = &step.operation else { return None };
     let Ok(Answer::Gate(state)) = &step.outcome else { return None };
-    let missing: Vec<String> = keys
-        .iter()
-        .map(ToString::to_string)
-        .filter(|key| !state.secrets.iter().any(|one| one.key == *key && one.present))
-        .collect();
+    let found = state.secrets.as_ref()?;
+    let keys = found.keys.clone().unwrap_or_default();
+    let missing: Vec<String> = keys.iter().filter(|key| !key.present).map(|key| key.key.clone()).collect();
     Some(SecretsPart {
-        secret_source: source.to_string(),
-        required_secrets_present: missing.is_empty(),
-        recommended_action: (!missing.is_empty()).then(|| state.reason.clone()),
+        secret_source: found.source.clone(),
+        required_secrets_present: found.keys.as_ref().map(|_| missing.is_empty()),
         missing_secret_keys: missing,
-        keys: state.secrets.clone(),
+        keys,
+        recommended_action: if state.met { found.warning.clone() } else { Some(state.reason.clone()) },
     })
 }
 

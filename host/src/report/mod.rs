@@ -269,15 +269,15 @@ pub struct DeploymentPart {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SecretsPart {
-    /// The configured source.
+    /// Name, kind and place of the source.
     pub secret_source: String,
-    /// All are there.
-    pub required_secrets_present: bool,
-    /// These are not.
+    /// All are there; nothing where the source was not asked.
+    pub required_secrets_present: Option<bool>,
+    /// These are not; empty where the source was not asked.
     pub missing_secret_keys: Vec<String>,
-    /// Each.
+    /// Each; empty where the source was not asked.
     pub keys: Vec<SecretPresence>,
-    /// What to do about the missing ones.
+    /// What to do about missing keys, or about the source itself.
     pub recommended_action: Option<String>,
 }
 

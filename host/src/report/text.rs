@@ -211,11 +211,18 @@ fn readable(value: &Literal) -> String {
 
 fn write_guards(out: &mut String, report: &Report, style: Style) -> fmt::Result {
     if let Some(secrets) = &report.runtime_secrets {
-        writeln!(out, "\n{} from {}", style.bold("secrets"), secrets.secret_source)?;
+        writeln!(out, "\n{}", style.bold("secrets"))?;
+        wrapped(out, &format!("from {}", secrets.secret_source), 2)?;
+        if secrets.required_secrets_present.is_none() {
+            writeln!(out, "  not asked")?;
+        }
         for key in &secrets.keys {
             let state =
                 if key.present { format!("present, {} bytes", key.length) } else { "missing".to_owned() };
             writeln!(out, "  {:<48} {state}", key.key)?;
+        }
+        if let (Some(true), Some(action)) = (secrets.required_secrets_present, &secrets.recommended_action) {
+            wrapped(out, action, 2)?;
         }
     }
     let pending: Vec<_> = report.steps.iter().filter(|step| step.outcome == "pending").collect();

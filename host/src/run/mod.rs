@@ -167,7 +167,7 @@ impl Host {
             interrupt,
         };
         match request.mode {
-            Mode::DryRun => run.look(Backend::Predicting).await,
+            Mode::DryRun => run.look(Backend::Predicting(Arc::clone(run.far.secrets()))).await,
             Mode::Plan => run.look(Backend::Observing(Arc::clone(&run.far))).await,
             Mode::Live => Ok((run.live(agreed).await?, None)),
         }
@@ -180,14 +180,6 @@ impl Host {
             return Ok(None);
         }
         Ok(Some(self.engine.load(service, &path)?))
-    }
-
-    fn asked(&self, service: &ServiceName, commit: &Commit) -> Asked {
-        Asked {
-            service: service.clone(),
-            commit: commit.clone(),
-            namespace: self.config.registry.namespace.clone(),
-        }
     }
 
     fn subject(&self, loaded: &Loaded, request: &Request) -> Subject {
@@ -307,7 +299,12 @@ impl Run<'_> {
             self.host.config.limits.host_calls,
         );
         let (engine, loaded) = (Arc::clone(&self.host.engine), Arc::clone(&self.loaded));
-        let asked = self.host.asked(&self.request.service, &self.request.commit);
+        let asked = Asked {
+            service: self.request.service.clone(),
+            commit: self.request.commit.clone(),
+            namespace: self.host.config.registry.namespace.clone(),
+            runtime: self.environment.runtime.clone(),
+        };
         let environment = self.request.environment.clone();
         let runtime = tokio::runtime::Handle::current();
         let lost = |what: String| Fault::internal("engine", what, "report this as a bug");

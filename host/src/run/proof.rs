@@ -1,7 +1,7 @@
 //! What makes a live run a success. A plugin's word is not enough: the run's own record must show that image label,
 //! runtime env and health payload all carried the requested commit (specification, "Artifact CD").
 
-use crate::answer::{Answer, Literal};
+use crate::answer::{Answer, Expectation, Literal};
 use crate::artifact::REVISION_LABEL;
 use crate::engine::{Ending, Outcome, Stop};
 use crate::names::Commit;
@@ -23,6 +23,16 @@ pub enum Shortfall {
     Unproven(Vec<&'static str>),
 }
 
+impl Shortfall {
+    /// The plugin's own words, if it had a say in it.
+    pub fn ending(&self) -> Option<&Ending> {
+        match self {
+            Self::Failed(ending) | Self::Refused(ending) | Self::Degraded(ending) => Some(ending),
+            Self::Stopped(_) | Self::Unproven(_) => None,
+        }
+    }
+}
+
 /// Holds the plugin's word against the record.
 pub fn verdict(outcome: &Result<Outcome, Stop>, steps: &[Step], commit: &Commit) -> Result<(), Shortfall> {
     let ending = match outcome {
@@ -34,7 +44,7 @@ pub fn verdict(outcome: &Result<Outcome, Stop>, steps: &[Step], commit: &Commit)
         Ok(Outcome::Degraded(ending)) => Some(ending),
         Ok(Outcome::Deployed) => None,
     };
-    let missing = missing(steps, commit);
+    let missing = missing(steps, commit, ending.is_some());
     match (missing.is_empty(), ending) {
         (false, _) => Err(Shortfall::Unproven(missing)),
         (true, Some(ending)) => Err(Shortfall::Degraded(ending.clone())),
@@ -42,7 +52,7 @@ pub fn verdict(outcome: &Result<Outcome, Stop>, steps: &[Step], commit: &Commit)
     }
 }
 
-fn missing(steps: &[Step], commit: &Commit) -> Vec<&'static str> {
+fn missing(steps: &[Step], commit: &Commit, degraded: bool) -> Vec<&'static str> {
     let last_change = steps.iter().rposition(Step::is_done_change).map_or(0, |at| at + 1);
     let after = &steps[last_change..];
     let mut missing = Vec::new();
@@ -51,7 +61,7 @@ fn missing(steps: &[Step], commit: &Commit) -> Vec<&'static str> {
     }
     let verified: Vec<_> =
         after.iter().filter(|step| matches!(step.outcome, Ok(Answer::Checks(_)))).collect();
-    if verified.iter().any(|step| !step.is_satisfied()) {
+    if verified.iter().any(|step| !step.is_satisfied() && !(degraded && beside_the_commit(step, commit))) {
         missing.push("every verification found what was expected");
     }
     let proves = |test: &dyn Fn(&Operation) -> bool| {
@@ -83,4 +93,17 @@ fn missing(steps: &[Step], commit: &Commit) -> Vec<&'static str> {
         missing.push("the health payload names the commit");
     }
     missing
+}
+
+/// Whether all that a health payload lacked has nothing to do with the commit: the service itself says that it is not
+/// whole, which is what degraded means.
+fn beside_the_commit(step: &Step, commit: &Commit) -> bool {
+    let (Operation::ExpectHealth(call), Ok(Answer::Checks(checks))) = (&step.operation, &step.outcome) else {
+        return false;
+    };
+    let names_it = |one: &Expectation| one.equals == Literal::Text(commit.to_string());
+    checks.iter().filter(|check| !check.satisfied).all(|check| {
+        call.expectations.iter().any(|one| one.pointer == check.pointer)
+            && !call.expectations.iter().any(|one| one.pointer == check.pointer && names_it(one))
+    })
 }

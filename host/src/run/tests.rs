@@ -120,7 +120,7 @@ fn what_was_verified_before_the_last_change_proves_nothing() {
 #[test]
 fn decisions_in_the_order_of_their_weight() {
     let hold = Operation::Hold { reason: "not yet".to_owned() };
-    let gate = GateState { met: false, reason: "not yet".to_owned(), secrets: Vec::new() };
+    let gate = GateState { met: false, reason: "not yet".to_owned(), secrets: None };
     let pending = step(hold.clone(), Ok(Answer::Gate(gate)));
     let mut denied =
         step(hold.clone(), Err(CallError::Denied { reason: "no".to_owned(), policies: Vec::new() }));

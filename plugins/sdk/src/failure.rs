@@ -17,12 +17,17 @@ pub enum Failure {
 impl Failure {
     /// A failure with what to do about it.
     pub fn failed(message: impl Into<String>, recommended_action: impl Into<String>) -> Self {
-        Self::Failed(Ending {
-            message: message.into(),
-            recommended_action: recommended_action.into(),
-            retryable: false,
-        })
+        Self::Failed(ending(message, recommended_action))
     }
+
+    /// It runs and proves the requested commit, but is not whole; with what to do about it. It stays.
+    pub fn degraded(message: impl Into<String>, recommended_action: impl Into<String>) -> Self {
+        Self::Degraded(ending(message, recommended_action))
+    }
+}
+
+fn ending(message: impl Into<String>, recommended_action: impl Into<String>) -> Ending {
+    Ending { message: message.into(), recommended_action: recommended_action.into(), retryable: false }
 }
 
 impl From<Error> for Failure {
@@ -60,18 +65,23 @@ impl From<Failure> for Outcome {
 /// # Errors
 /// Names `what` and every pointer that held something else.
 pub fn verified(what: &str, checks: Option<Vec<Check>>) -> Result<(), Failure> {
+    match unlike(what, &checks.unwrap_or_default()) {
+        None => Ok(()),
+        Some(message) => Err(Failure::failed(message, "")),
+    }
+}
+
+/// Names `what` and every pointer that held something else than expected; nothing where all is well.
+#[must_use]
+pub fn unlike(what: &str, checks: &[Check]) -> Option<String> {
     let wrong: Vec<String> = checks
-        .into_iter()
-        .flatten()
+        .iter()
         .filter(|check| !check.satisfied)
         .map(|check| {
             format!("{} is {}", check.pointer, check.found.as_ref().map_or("missing".to_owned(), shown))
         })
         .collect();
-    if wrong.is_empty() {
-        return Ok(());
-    }
-    Err(Failure::failed(format!("{what} is not as requested: {}", wrong.join(", ")), ""))
+    (!wrong.is_empty()).then(|| format!("{what} is not as requested: {}", wrong.join(", ")))
 }
 
 fn shown(literal: &Literal) -> String {

@@ -6,12 +6,15 @@
 
 pub mod contract;
 mod failure;
+mod gate;
 pub mod shape;
 
+pub use contract::deploy::consumer::types::{Check, Expectation, Literal};
 pub use contract::exports::deploy::consumer::plugin::{
     Descriptor, Ending, Environment, Guest, Outcome, Request, Source,
 };
-pub use failure::{Failure, verified};
+pub use failure::{Failure, unlike, verified};
+pub use gate::{hold, require_secrets};
 
 /// The knowledge of one service.
 pub trait Plugin {

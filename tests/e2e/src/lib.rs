@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 pub use lab::image::{SampleImage, commit};
-pub use lab::project::{CONTAINER, SERVICE, Settings};
+pub use lab::project::{BAIDU_NETDISK, CONTAINER, SERVICE, SERVICES, Settings};
 pub use lab::snapshot::{Running, Snapshot};
 pub use sample_service::Behaviour;
 
@@ -147,9 +147,9 @@ impl Stage {
     fn clear(&self) {
         self.project.remove().expect("a project that can be removed");
         let docker = self.bench.docker();
-        for repository in
-            [SERVICE.to_owned(), format!("*/{SERVICE}"), format!("*/*/{SERVICE}"), "*/mischief".to_owned()]
-        {
+        let names = SERVICES.map(|one| one.name);
+        let deployed = names.iter().flat_map(|name| ["", "*/", "*/*/"].map(|before| format!("{before}{name}")));
+        for repository in deployed.chain(["*/mischief".to_owned()]) {
             for name in docker.image_names(&repository).expect("image names").keys() {
                 docker.run(&["image", "rm", "--force", name]).expect("an image that can be removed");
             }

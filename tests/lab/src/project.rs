@@ -1,4 +1,4 @@
-//! A Compose project with a `project-manager` in it, and the `host.toml` to deploy to it.
+//! A Compose project with the services that tests deploy, and the `host.toml` to deploy to it.
 
 use std::{
     fmt::Display,
@@ -9,6 +9,42 @@ use std::{
 };
 
 use crate::{Bench, Docker, Error, PushedImage, Result, image::NAMESPACE, paths};
+
+/// A service that can be deployed to the project.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// Its name, which is also that of its Compose service and of its image.
+    pub name: &'static str,
+    /// The name that its container has, whatever the project: there can be one of it on an engine.
+    pub container: &'static str,
+    /// Keys of the env file that its container gets besides the stamp.
+    pub secrets: &'static [&'static str],
+}
+
+/// The service that most tests deploy.
+pub const PROJECT_MANAGER: Service = Service { name: SERVICE, container: CONTAINER, secrets: &[] };
+
+/// The service with secrets.
+pub const BAIDU_NETDISK: Service = Service {
+    name: "baidu-netdisk",
+    container: "baidu-netdisk-backend",
+    secrets: &[
+        "UNIDESK_BAIDU_NETDISK_CLIENT_ID",
+        "UNIDESK_BAIDU_NETDISK_CLIENT_SECRET",
+        "UNIDESK_BAIDU_NETDISK_TOKEN_KEY",
+    ],
+};
+
+/// All that are in the project, beside the neighbour.
+pub const SERVICES: [Service; 2] = [PROJECT_MANAGER, BAIDU_NETDISK];
+
+impl Service {
+    /// What the keys of its stamp begin with.
+    #[must_use]
+    pub fn stamp_prefix(&self) -> String {
+        format!("UNIDESK_{}_DEPLOY_", self.name.to_uppercase().replace('-', "_"))
+    }
+}
 
 /// The service that is deployed.
 pub const SERVICE: &str = "project-manager";
@@ -129,10 +165,12 @@ impl Project {
 pub fn must_be_unused(docker: &Docker) -> Result<()> {
     let remedy = "if it is the demo's: cargo xtask demo --clean; else use another engine (DOCKER_HOST)";
     let taken = |what| Err(Error::Taken { what, remedy: remedy.to_owned() });
-    if docker.container(CONTAINER)?.is_some() {
-        return taken(format!("a container {CONTAINER}"));
+    for Service { container, .. } in SERVICES {
+        if docker.container(container)?.is_some() {
+            return taken(format!("a container {container}"));
+        }
     }
-    for name in [SERVICE, NEIGHBOUR_IMAGE] {
+    for name in SERVICES.map(|service| service.name).into_iter().chain([NEIGHBOUR_IMAGE]) {
         if !docker.image_names(name)?.is_empty() {
             return taken(format!("an image {name}"));
         }
@@ -171,15 +209,15 @@ FEATURES='a,b'
 ";
 
 fn compose_file() -> String {
-    let prefix = SERVICE.to_uppercase().replace('-', "_");
-    let stamps = ["COMMIT", "REQUESTED_COMMIT", "SERVICE_ID", "SOURCE_REPO"];
-    let stamps = stamps.map(|suffix| format!("UNIDESK_{prefix}_DEPLOY_{suffix}"));
-    let stamps = stamps.map(|key| format!("      {key}: ${{{key}:-}}\n")).concat();
-    format!(
-        "services:\n\
-         \x20 {SERVICE}:\n    image: {SERVICE}\n    container_name: {CONTAINER}\n    environment:\n{stamps}\
-         \x20 {NEIGHBOUR}:\n    image: {NEIGHBOUR_IMAGE}\n"
-    )
+    let services = SERVICES.map(|service| {
+        let Service { name, container, secrets } = service;
+        let stamps = ["COMMIT", "REQUESTED_COMMIT", "SERVICE_ID", "SOURCE_REPO"];
+        let stamps = stamps.map(|suffix| format!("{}{suffix}", service.stamp_prefix()));
+        let keys = stamps.into_iter().chain(secrets.iter().map(|&key| key.to_owned()));
+        let environment: String = keys.map(|key| format!("      {key}: ${{{key}:-}}\n")).collect();
+        format!("  {name}:\n    image: {name}\n    container_name: {container}\n    environment:\n{environment}")
+    });
+    format!("services:\n{}  {NEIGHBOUR}:\n    image: {NEIGHBOUR_IMAGE}\n", services.concat())
 }
 
 fn host_toml(project: &Project, bench: &Bench, settings: &Settings) -> Result<String> {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::{
     Error, Project, Result, http,
     image::REVISION,
-    project::{CONTAINER, NEIGHBOUR, SERVICE},
+    project::{NEIGHBOUR, PROJECT_MANAGER, Service},
 };
 
 /// Everything that a refused deploy must leave as it was.
@@ -26,13 +26,18 @@ pub struct Snapshot {
 impl Snapshot {
     /// Takes it down.
     pub fn of(project: &Project) -> Result<Self> {
+        Self::of_service(project, &PROJECT_MANAGER)
+    }
+
+    /// Takes it down for another service.
+    pub fn of_service(project: &Project, service: &Service) -> Result<Self> {
         let docker = project.docker();
         let neighbour = format!("{}-{NEIGHBOUR}-1", project.name());
-        let mut images = docker.image_names(SERVICE)?;
-        images.extend(docker.image_names(&format!("*/*/{SERVICE}"))?);
+        let mut images = docker.image_names(service.name)?;
+        images.extend(docker.image_names(&format!("*/*/{}", service.name))?);
         let env_file = project.env_file();
         Ok(Self {
-            container: docker.container(CONTAINER)?.map(|container| identity(&container)),
+            container: docker.container(service.container)?.map(|container| identity(&container)),
             neighbour: docker.container(&neighbour)?.map(|container| identity(&container)),
             images,
             env_file: fs::read(&env_file).map_err(Error::io(format!("read {}", env_file.display())))?,
@@ -72,17 +77,22 @@ pub struct Running {
 impl Running {
     /// Asks the engine and the container itself.
     pub fn of(project: &Project) -> Result<Self> {
+        Self::of_service(project, &PROJECT_MANAGER)
+    }
+
+    /// The same of another service.
+    pub fn of_service(project: &Project, service: &Service) -> Result<Self> {
         let docker = project.docker();
-        let container = docker.container(CONTAINER)?;
+        let container = docker.container(service.container)?;
         let container =
-            container.ok_or_else(|| Error::unexpected(CONTAINER, "there is no such container"))?;
+            container.ok_or_else(|| Error::unexpected(service.container, "there is no such container"))?;
         let mut env = container.pointer("/Config/Env").and_then(Value::as_array).into_iter().flatten();
-        let stamp = "UNIDESK_PROJECT_MANAGER_DEPLOY_COMMIT=";
-        let env = env.find_map(|entry| entry.as_str()?.strip_prefix(stamp)).unwrap_or_default();
+        let stamp = format!("{}COMMIT=", service.stamp_prefix());
+        let env = env.find_map(|entry| entry.as_str()?.strip_prefix(&stamp)).unwrap_or_default();
         let labels = container.pointer("/Config/Labels");
         let label = labels.and_then(|labels| labels.get(REVISION)?.as_str()).unwrap_or_default();
 
-        let address = format!("{}:8080", docker.address(CONTAINER)?);
+        let address = format!("{}:8080", docker.address(service.container)?);
         let answer = http::get(&address, "/health")?;
         let health: Value = serde_json::from_str(&answer.body)
             .map_err(|error| Error::unexpected(format!("http://{address}/health"), error))?;

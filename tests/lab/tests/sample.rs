@@ -72,9 +72,18 @@ fn check(behaviour: Behaviour, commit: &str, container: &Container) -> std::resu
         (200, changed)
     };
     let not_ok = with("/ok", json!(false)).1;
+    let auth = |token_key: bool, logged_in: bool| {
+        let mut body = truth.clone();
+        body["auth"] = json!({"configured": true, "clientIdConfigured": true, "clientSecretConfigured": true,
+            "tokenKeyConfigured": token_key, "loggedIn": logged_in});
+        (200, body)
+    };
     let (status, body) = match behaviour {
         Behaviour::OldCommit => with("/deploy/commit", json!("0".repeat(40))),
         Behaviour::Stringly => with("/ok", json!("true")),
+        Behaviour::Authorised => auth(true, true),
+        Behaviour::LoggedOut => auth(true, false),
+        Behaviour::NoTokenKey => auth(false, true),
         Behaviour::Status500 => (500, not_ok),
         Behaviour::NeverReady => (503, not_ok),
         Behaviour::Html => {

@@ -27,11 +27,17 @@ pub enum Behaviour {
     Drip,
     /// Sends the caller to another address.
     Redirect,
+    /// The truth, and an `auth` object in which all is well, as baidu-netdisk answers.
+    Authorised,
+    /// The same, logged out.
+    LoggedOut,
+    /// The same, without the key that its tokens are kept under.
+    NoTokenKey,
 }
 
 impl Behaviour {
     /// Every behaviour there is.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Good,
         Self::OldCommit,
         Self::Status500,
@@ -44,6 +50,9 @@ impl Behaviour {
         Self::Crash,
         Self::Drip,
         Self::Redirect,
+        Self::Authorised,
+        Self::LoggedOut,
+        Self::NoTokenKey,
     ];
 
     /// Its name in `SAMPLE_BEHAVIOUR`.
@@ -62,6 +71,9 @@ impl Behaviour {
             Self::Crash => "crash",
             Self::Drip => "drip",
             Self::Redirect => "redirect",
+            Self::Authorised => "authorised",
+            Self::LoggedOut => "logged-out",
+            Self::NoTokenKey => "no-token-key",
         }
     }
 

@@ -28,12 +28,26 @@ pub fn document(behaviour: Behaviour) -> String {
         Behaviour::Huge => format!(r#","padding":"{}""#, "x".repeat(HUGE)),
         _ => String::new(),
     };
+    let auth = auth(behaviour).unwrap_or_default();
     format!(
-        r#"{{"ok":{ok},"service":{},"deploy":{{"commit":{},"requestedCommit":{}}}{padding}}}"#,
+        r#"{{"ok":{ok},"service":{},"deploy":{{"commit":{},"requestedCommit":{}}}{auth}{padding}}}"#,
         json(Some(&service)),
         json(commit.as_deref()),
         json(requested.ok().as_deref()),
     )
+}
+
+/// What baidu-netdisk says of its login; nothing for a service that has none.
+fn auth(behaviour: Behaviour) -> Option<String> {
+    let (token_key, logged_in) = match behaviour {
+        Behaviour::Authorised => (true, true),
+        Behaviour::LoggedOut => (true, false),
+        Behaviour::NoTokenKey => (false, true),
+        _ => return None,
+    };
+    Some(format!(
+        r#","auth":{{"configured":true,"clientIdConfigured":true,"clientSecretConfigured":true,"tokenKeyConfigured":{token_key},"loggedIn":{logged_in}}}"#
+    ))
 }
 
 /// A JSON string, or `null` for a value that was not given.

@@ -2,7 +2,6 @@
 //! that is not named.
 
 mod check;
-mod process;
 mod redact;
 
 use std::ffi::{OsStr, OsString};
@@ -10,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use self::process::{Finished, Unfinished};
 use super::env_file::Secrets;
+use super::process::{self, Finished, Unfinished};
 use crate::answer::CallError;
 use crate::config::{ComposeRuntime, Limits};
 use crate::lock::TargetLock;
@@ -166,6 +165,7 @@ impl Compose {
                 "`docker compose` had not ended after {} (limits.compose-seconds) and was stopped",
                 seconds(self.within)
             )),
+            Unfinished::Stopped => CallError::Other("interrupted".to_owned()),
             Unfinished::Broken(error) => CallError::Other(format!("`docker compose` cannot be run: {error}")),
         })
     }

@@ -15,6 +15,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
+use zeroize::Zeroizing;
 
 use beside::Beside;
 pub use secrets::{HIDDEN, Secrets};
@@ -42,6 +43,18 @@ pub type Stamp = BTreeMap<EnvKey, Option<PlainValue>>;
 pub struct EnvFile {
     path: PathBuf,
     prefix: String,
+}
+
+/// The values of `keys` in an env file with this content, as Compose hands them on; only those that are assigned.
+///
+/// # Errors
+/// The line of a quote that is never closed: Compose cannot read such a file.
+pub fn values<'k>(text: &[u8], keys: &'k [EnvKey]) -> Result<BTreeMap<&'k str, Zeroizing<String>>, usize> {
+    let mut values = decode::Values::default();
+    for entry in text::all_entries(text)? {
+        drop(Zeroizing::new(values.next(&entry)));
+    }
+    Ok(keys.iter().filter_map(|key| Some((key.as_str(), values.take(key.as_str())?))).collect())
 }
 
 /// What was read, and of which file.

@@ -5,22 +5,24 @@ mod compose;
 mod container;
 mod delivery;
 mod docker;
-mod env_file;
+pub(super) mod env_file;
 mod health;
 mod http;
-mod json;
+pub(super) mod json;
 mod kubernetes;
+pub(super) mod process;
 mod registry;
 #[cfg(test)]
 mod testing;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Map, Value};
 use tokio::sync::OnceCell;
 
 use super::change::{Change, Unmade};
+use super::secrets::Sources;
 use crate::answer::{Answer, CallError, Check};
 use crate::artifact::Artifact;
 use crate::config::{ComposeRuntime, Config};
@@ -39,6 +41,7 @@ use registry::RegistryClient;
 pub struct FarSides {
     config: Config,
     registry: RegistryClient,
+    secrets: Arc<Sources>,
     engines: BTreeMap<RuntimeName, OnceCell<Engine>>,
     /// The containers that this run started: they must still be the same ones when their health is good.
     started: Mutex<BTreeMap<(RuntimeName, ContainerName), Started>>,
@@ -50,10 +53,17 @@ impl FarSides {
     pub fn new(config: &Config) -> Self {
         Self {
             registry: RegistryClient::new(&config.registry, &config.limits),
+            secrets: Arc::new(Sources::new(config)),
             engines: config.runtimes.keys().map(|name| (name.clone(), OnceCell::new())).collect(),
             started: Mutex::new(BTreeMap::new()),
             config: config.clone(),
         }
+    }
+
+    /// Where the values of secrets are.
+    #[must_use]
+    pub fn secrets(&self) -> &Arc<Sources> {
+        &self.secrets
     }
 
     /// The argument vector of the program that a change runs, if it runs one; nothing where the configuration does not

@@ -70,7 +70,8 @@ fn operations() -> Vec<Value> {
         health(json!({ "through": "endpoint", "name": "shop" })),
         health(proxied),
         health(contained),
-        json!({ "operation": "guard.require-secrets", "source": "shop", "keys": ["KEY"] }),
+        json!({ "operation": "guard.require-secrets", "source": "shop", "keys": ["KEY"],
+            "runtime": "here" }),
     ]
 }
 

@@ -4,7 +4,7 @@ use super::{flags, live_commit, required_labels, stamp};
 use crate::contract::deploy::consumer::compose::{self, Activation, ExpectedContainer};
 use crate::contract::deploy::consumer::health::{self, Contained, Target};
 use crate::contract::deploy::consumer::{image, registry};
-use crate::{Environment, Failure, Request, verified};
+use crate::{Check, Environment, Expectation, Failure, Request, verified};
 
 /// The facts of one Compose service; [`ComposeService::deploy`] does the rest.
 pub struct ComposeService {
@@ -67,14 +67,31 @@ impl ComposeService {
             stamp,
         };
         verified("the container", compose::expect(&artifact, &expected)?)?;
+        let expected: Vec<_> = live_commit(request).into_iter().chain(flags(self.health_flags)).collect();
+        verified(
+            "the health payload",
+            self.expect(self.health_path, &expected, self.healthy_within_seconds)?,
+        )
+    }
+
+    /// Asks the container at `path` until all is as expected or the time is up; none where nothing was asked. For what a
+    /// service must say beside the health that [`ComposeService::deploy`] verifies.
+    ///
+    /// # Errors
+    /// When it gives no readable answer in the end.
+    pub fn expect(
+        &self,
+        path: &str,
+        expected: &[Expectation],
+        within_seconds: u32,
+    ) -> Result<Option<Vec<Check>>, Failure> {
         let target = Target::Container(Contained {
             on: self.runtime.to_owned(),
             container: self.container.to_owned(),
             port: self.health_port,
-            path: self.health_path.to_owned(),
+            path: path.to_owned(),
             with_stamp: false,
         });
-        let expected: Vec<_> = live_commit(request).into_iter().chain(flags(self.health_flags)).collect();
-        verified("the health payload", health::expect(&target, &expected, self.healthy_within_seconds)?)
+        Ok(health::expect(&target, expected, within_seconds)?)
     }
 }

@@ -57,6 +57,8 @@ fn live_commit(request: &Request) -> Vec<Expectation> {
 }
 
 /// Each pointer must hold `true`; the text `"true"` is something else.
-fn flags(pointers: &[&str]) -> impl Iterator<Item = Expectation> {
-    pointers.iter().map(|&pointer| Expectation { pointer: pointer.to_owned(), equals: Literal::Flag(true) })
+#[must_use]
+pub fn flags(pointers: &[&str]) -> Vec<Expectation> {
+    let flag = |&pointer: &&str| Expectation { pointer: pointer.to_owned(), equals: Literal::Flag(true) };
+    pointers.iter().map(flag).collect()
 }

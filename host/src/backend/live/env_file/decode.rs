@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use zeroize::Zeroizing;
+
 use super::text::Entry;
 
 /// Deepest `${A:-${B:-…}}` that is followed; what is deeper stays as it is written.
@@ -10,9 +12,9 @@ const DEEPEST: usize = 8;
 /// Longest value that is filled in, in bytes: doubling it line by line would grow without end.
 const LONGEST: usize = 1 << 16;
 
-/// Values by key; a later assignment beats an earlier one.
-#[derive(Debug, Default)]
-pub struct Values(BTreeMap<String, String>);
+/// Values by key; a later assignment beats an earlier one. Wiped when dropped.
+#[derive(Default)]
+pub struct Values(BTreeMap<String, Zeroizing<String>>);
 
 impl Values {
     /// The value of the next assignment of the file.
@@ -20,11 +22,19 @@ impl Values {
         let written = String::from_utf8_lossy(entry.value);
         let value = match entry.quote {
             None => self.filled(&written, 0),
-            Some(b'"') => self.filled(&unescaped(&unquoted(&written, '"')), 0),
+            Some(b'"') => {
+                let plain = Zeroizing::new(unescaped(&Zeroizing::new(unquoted(&written, '"'))));
+                self.filled(&plain, 0)
+            }
             Some(quote) => unquoted(&written, char::from(quote)),
         };
-        self.0.insert(String::from_utf8_lossy(entry.key).into_owned(), value.clone());
+        self.0.insert(String::from_utf8_lossy(entry.key).into_owned(), value.clone().into());
         value
+    }
+
+    /// Takes out the value that holds for `key` after all assignments so far.
+    pub fn take(&mut self, key: &str) -> Option<Zeroizing<String>> {
+        self.0.remove(key)
     }
 
     fn filled(&self, text: &str, depth: usize) -> String {
@@ -70,7 +80,7 @@ impl Values {
     }
 
     fn value(&self, name: &str) -> &str {
-        self.0.get(name).map_or("", String::as_str)
+        self.0.get(name).map_or("", |value| value.as_str())
     }
 }
 

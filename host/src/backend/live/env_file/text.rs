@@ -115,13 +115,28 @@ pub struct Entry<'t> {
 
 /// Every assignment up to the first thing that Compose cannot read.
 pub fn entries(text: &[u8]) -> Vec<Entry<'_>> {
-    let entry = |one: Assignment| Entry {
-        key: &text[one.key],
-        quote: (one.whole.end > one.value.end).then(|| text[one.value.end]),
-        value: &text[one.value],
-        whole: one.whole,
-    };
-    assignments(text).0.into_iter().map(entry).collect()
+    assignments(text).0.into_iter().map(|one| Entry::of(text, one)).collect()
+}
+
+/// Every assignment.
+///
+/// # Errors
+/// The line of a quote that is never closed.
+pub fn all_entries(text: &[u8]) -> Result<Vec<Entry<'_>>, usize> {
+    let (all, unclosed) = assignments(text);
+    unclosed.map_or(Ok(()), Err)?;
+    Ok(all.into_iter().map(|one| Entry::of(text, one)).collect())
+}
+
+impl<'t> Entry<'t> {
+    fn of(text: &'t [u8], one: Assignment) -> Self {
+        Self {
+            key: &text[one.key],
+            quote: (one.whole.end > one.value.end).then(|| text[one.value.end]),
+            value: &text[one.value],
+            whole: one.whole,
+        }
+    }
 }
 
 fn of(text: &[u8], key: &str) -> Result<Vec<Assignment>, usize> {

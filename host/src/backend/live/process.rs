@@ -1,4 +1,5 @@
-//! One command to its end: bounded in time and in what is kept of its output.
+//! One command to its end: bounded in time and in what is kept of its output. This is the only place where the host
+//! starts programs.
 
 use std::ffi::OsString;
 use std::io;
@@ -37,6 +38,8 @@ pub enum Unfinished {
     Missing,
     /// It was ended at its deadline.
     Late,
+    /// It was ended because nobody waits for it any more.
+    Stopped,
     /// It could not be started or watched.
     Broken(io::Error),
 }
@@ -51,12 +54,23 @@ impl From<io::Error> for Unfinished {
 }
 
 /// Runs `argv` with exactly `environment`, in a process group of its own.
-#[expect(clippy::disallowed_methods, reason = "this is where the host runs programs, behind the gate")]
 pub async fn run(
     argv: &[OsString],
     environment: &[(OsString, OsString)],
     input: Stdio,
     within: Duration,
+) -> Result<Finished, Unfinished> {
+    run_unless(argv, environment, input, within, std::future::pending()).await
+}
+
+/// The same, for a command that changes nothing and may be ended as soon as `stopped` is ready.
+#[expect(clippy::disallowed_methods, reason = "this is where the host runs programs, behind the gate")]
+pub async fn run_unless(
+    argv: &[OsString],
+    environment: &[(OsString, OsString)],
+    input: Stdio,
+    within: Duration,
+    stopped: impl Future<Output = ()>,
 ) -> Result<Finished, Unfinished> {
     let (program, arguments) = argv.split_first().ok_or(Unfinished::Missing)?;
     let mut child = Command::new(program)
@@ -69,11 +83,16 @@ pub async fn run(
         .process_group(0)
         .spawn()?;
     let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-    if let Ok(finished) = timeout(within, watch(&mut child)).await {
-        return Ok(finished?);
-    }
+    let unfinished = tokio::select! {
+        biased;
+        () = stopped => Unfinished::Stopped,
+        finished = timeout(within, watch(&mut child)) => match finished {
+            Ok(finished) => return Ok(finished?),
+            Err(_) => Unfinished::Late,
+        },
+    };
     stop(&mut child, group).await;
-    Err(Unfinished::Late)
+    Err(unfinished)
 }
 
 async fn watch(child: &mut Child) -> io::Result<Finished> {
