@@ -99,9 +99,7 @@ impl EnvFileSource {
     /// What is written in the configuration: a path, or `file.json#/pointer`; relative to `base`.
     fn parse(text: &str, base: &Path) -> Self {
         match text.split_once("#/") {
-            Some((json, pointer)) => {
-                Self::Pointer { file: base.join(json), pointer: format!("/{pointer}") }
-            }
+            Some((json, pointer)) => Self::Pointer { file: base.join(json), pointer: format!("/{pointer}") },
             None => Self::Path(base.join(text)),
         }
     }

@@ -13,7 +13,7 @@ pub mod config;
 pub mod console;
 pub mod engine;
 pub mod fault;
-pub mod file;
+mod file;
 pub mod gate;
 pub mod journal;
 pub mod lock;

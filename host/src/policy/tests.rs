@@ -22,7 +22,10 @@ use crate::names::{Digest, Environment, ServiceName};
 /// The policies of the project.
 const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../policies");
 
-/// A copy of the project's policies that a test may break.
+/// One service, however many are shipped.
+const ONE_SERVICE: &str = include_str!("tests/one_service.json");
+
+/// A copy of the project's policies, with one service, that a test may break.
 struct Folder(TempDir);
 
 impl Folder {
@@ -33,6 +36,7 @@ impl Folder {
                 folder.write(entry.file_name().to_str().unwrap(), &fs::read_to_string(entry.path()).unwrap());
             }
         }
+        folder.write("entities.json", ONE_SERVICE);
         folder
     }
 

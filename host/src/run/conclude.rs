@@ -148,7 +148,8 @@ pub fn conclude_live(
     result = result.noting(&stands.now);
     // Where nothing was changed, the reason for the end knows best what to do.
     if effect || result.recommended_action.is_none() {
-        let own = shortfall.ending().map(|ending| ending.recommended_action.as_str()).filter(|own| !own.is_empty());
+        let own =
+            shortfall.ending().map(|ending| ending.recommended_action.as_str()).filter(|own| !own.is_empty());
         result.recommended_action = Some(match own {
             // What the service's owner knows of it comes first.
             Some(own) => format!("{own}; {}", stands.next),

@@ -5,6 +5,7 @@ use super::proof::{Shortfall, verdict};
 use super::*;
 use crate::answer::{Answer, CallError, Check, Expectation, GateState, Literal};
 use crate::artifact::{Pair, REVISION_LABEL};
+use crate::engine::Ending;
 use crate::names::{ContainerName, EnvKey, LabelKey, PlainValue, Pointer, RuntimeName};
 use crate::operation::{ArtifactRef, ExpectContainer, ExpectHealth, HealthTarget, Operation};
 use crate::policy::Decision as Verdict;
@@ -103,6 +104,42 @@ fn a_deploy_is_proved_by_label_environment_and_health_together() {
         let verdict = verdict(&Ok(Outcome::Deployed), &steps, &commit);
         assert!(matches!(verdict, Err(Shortfall::Unproven(_))), "{name}: {verdict:?}");
     }
+}
+
+#[test]
+fn degraded_excuses_what_a_service_says_of_itself_and_never_the_commit() {
+    let commit = commit();
+    let ending = Ending { message: String::new(), recommended_action: String::new(), retryable: false };
+    let flagged = |pointer: &str, satisfied| {
+        let Operation::ExpectHealth(mut call) = health(commit.as_str()) else { unreachable!("it is one") };
+        let flag =
+            Expectation { pointer: Pointer::parse("/ok").expect("a pointer"), equals: Literal::Flag(true) };
+        call.expectations.push(flag);
+        step(Operation::ExpectHealth(call), checks(pointer, satisfied))
+    };
+    let good = [
+        step(container(commit.as_str()), checks("/image", true)),
+        step(health(commit.as_str()), checks("/deploy/commit", true)),
+    ];
+    let with = |last: Step| [good.to_vec(), vec![last]].concat();
+    let degraded = |steps: &[Step]| verdict(&Ok(Outcome::Degraded(ending.clone())), steps, &commit);
+
+    assert_eq!(degraded(&with(flagged("/ok", false))), Err(Shortfall::Degraded(ending.clone())));
+    for (name, steps) in [
+        ("the commit in the health payload", with(flagged("/deploy/commit", false))),
+        ("something that was not even asked for", with(flagged("/else", false))),
+        ("the container", with(step(container(commit.as_str()), checks("/image", false)))),
+        ("an error", with(step(health(commit.as_str()), Err(CallError::Other("x".to_owned()))))),
+        ("no proof of the commit", vec![good[0].clone(), flagged("/ok", false)]),
+    ] {
+        let verdict = degraded(&steps);
+        assert!(matches!(verdict, Err(Shortfall::Unproven(_))), "{name}: {verdict:?}");
+    }
+    let deployed = verdict(&Ok(Outcome::Deployed), &with(flagged("/ok", false)), &commit);
+    assert!(
+        matches!(deployed, Err(Shortfall::Unproven(_))),
+        "only who says degraded is excused: {deployed:?}"
+    );
 }
 
 #[test]

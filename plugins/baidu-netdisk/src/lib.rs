@@ -67,8 +67,7 @@ impl Plugin for BaiduNetdisk {
 /// Logged out it is degraded: the requested commit runs, and what it lacks was lacking before it.
 fn authorised(auth: &[Check]) -> Result<(), Failure> {
     let only_logged_out = auth.iter().all(|check| {
-        check.satisfied
-            || check.pointer == LOGGED_IN && matches!(check.found, Some(Literal::Flag(false)))
+        check.satisfied || check.pointer == LOGGED_IN && matches!(check.found, Some(Literal::Flag(false)))
     });
     match unlike("its authorisation", auth) {
         None => Ok(()),

@@ -148,7 +148,8 @@ impl Stage {
         self.project.remove().expect("a project that can be removed");
         let docker = self.bench.docker();
         let names = SERVICES.map(|one| one.name);
-        let deployed = names.iter().flat_map(|name| ["", "*/", "*/*/"].map(|before| format!("{before}{name}")));
+        let deployed =
+            names.iter().flat_map(|name| ["", "*/", "*/*/"].map(|before| format!("{before}{name}")));
         for repository in deployed.chain(["*/mischief".to_owned()]) {
             for name in docker.image_names(&repository).expect("image names").keys() {
                 docker.run(&["image", "rm", "--force", name]).expect("an image that can be removed");

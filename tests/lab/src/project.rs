@@ -215,7 +215,9 @@ fn compose_file() -> String {
         let stamps = stamps.map(|suffix| format!("{}{suffix}", service.stamp_prefix()));
         let keys = stamps.into_iter().chain(secrets.iter().map(|&key| key.to_owned()));
         let environment: String = keys.map(|key| format!("      {key}: ${{{key}:-}}\n")).collect();
-        format!("  {name}:\n    image: {name}\n    container_name: {container}\n    environment:\n{environment}")
+        format!(
+            "  {name}:\n    image: {name}\n    container_name: {container}\n    environment:\n{environment}"
+        )
     });
     format!("services:\n{}  {NEIGHBOUR}:\n    image: {NEIGHBOUR_IMAGE}\n", services.concat())
 }

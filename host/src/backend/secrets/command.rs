@@ -66,8 +66,7 @@ async fn output(
     // It may hold a value.
     drop(Zeroizing::new(finished.stderr));
     if !finished.success {
-        let why =
-            format!("it {}; what it says is not shown here, so run it by hand", finished.ending);
+        let why = format!("it {}; what it says is not shown here, so run it by hand", finished.ending);
         return Err(Unread::Because(why));
     }
     if output.len() as u64 > LARGEST {
@@ -83,7 +82,7 @@ mod tests {
     use super::super::value::Secret;
     use super::*;
 
-    const LONG: Duration = Duration::from_secs(60);
+    const LONG: Duration = Duration::from_mins(1);
 
     async fn run(script: &str, pointer: Option<&str>, within: Duration) -> Result<Option<usize>, String> {
         let (_sender, interrupt) = Interrupt::pair();

@@ -33,7 +33,11 @@ fn wipe(value: &mut Value) {
 pub fn values(text: &[u8], pointer: &Pointer, keys: &[EnvKey]) -> Result<Values, String> {
     // The parser's own words may repeat what it found.
     let mut document = json::parse(text).map(Document).map_err(|error| {
-        format!("it is no JSON document without repeated keys: line {}, column {}", error.line(), error.column())
+        format!(
+            "it is no JSON document without repeated keys: line {}, column {}",
+            error.line(),
+            error.column()
+        )
     })?;
     let place = || match pointer.as_str() {
         "" => "it".to_owned(),
@@ -87,7 +91,7 @@ mod tests {
         let deep = format!("{{\"TOKEN_KEY\":{}", "[".repeat(100_000));
         for (text, pointer, word) in [
             ("hunter2", "", "no JSON document"),
-            (r#"{"hunter2":1,"hunter2":2}"#, "", "no JSON document without repeated keys: line 1, column 23"),
+            (r#"{"hunter2":1,"hunter2":2}"#, "", "no JSON document without repeated keys: line 1, column 22"),
             (deep.as_str(), "", "no JSON document"),
             ("", "", "no JSON document"),
             (r#"["hunter2"]"#, "", "it is no object"),

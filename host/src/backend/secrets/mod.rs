@@ -160,7 +160,9 @@ impl Place {
             _ => file.to_string(),
         };
         match self {
-            Self::Controlled(runtime, file) => format!("the controlled env file of {runtime}, {}", path(file)),
+            Self::Controlled(runtime, file) => {
+                format!("the controlled env file of {runtime}, {}", path(file))
+            }
             Self::Configured(SecretSource::EnvFile(file)) => format!("the env file {}", path(file)),
             Self::Configured(SecretSource::Json { file, pointer }) => match pointer.as_str() {
                 "" => format!("the JSON file {}", file.display()),

@@ -66,10 +66,18 @@ async fn each_kind_of_source_is_named_and_counted() {
     scene.file("get.sh", "echo CLIENT_ID=7777777; echo TOKEN_KEY=88888888\n");
     for (table, named, expected) in [
         ("", "shop: the controlled env file of main-server, /srv/compose.env", [1, 2]),
-        ("[secrets.other]\nenv-file = \"shop.env\"\n", "shop: the controlled env file of main-server, /srv/compose.env", [1, 2]),
+        (
+            "[secrets.other]\nenv-file = \"shop.env\"\n",
+            "shop: the controlled env file of main-server, /srv/compose.env",
+            [1, 2],
+        ),
         ("[secrets.shop]\nenv-file = \"shop.env\"\n", "shop: the env file /srv/shop.env", [3, 4]),
         ("[secrets.shop]\nenv-file = \"names.json#/env\"\n", "shop: the env file /srv/shop.env", [3, 4]),
-        ("[secrets.shop]\njson = \"shop.json\"\npointer = \"/a\"\n", "shop: the JSON file /srv/shop.json at /a", [5, 6]),
+        (
+            "[secrets.shop]\njson = \"shop.json\"\npointer = \"/a\"\n",
+            "shop: the JSON file /srv/shop.json at /a",
+            [5, 6],
+        ),
     ] {
         for reach in [Reach::Files, Reach::All] {
             let state = scene.judge(table, reach).await;
@@ -77,7 +85,8 @@ async fn each_kind_of_source_is_named_and_counted() {
             assert_eq!((source(&state), lengths(&state)), (named, Some(expected.to_vec())), "{table}");
         }
     }
-    let command = format!("[secrets.shop]\ncommand = [\"sh\", \"{}/get.sh\"]\n", scene.folder.path().display());
+    let command =
+        format!("[secrets.shop]\ncommand = [\"sh\", \"{}/get.sh\"]\n", scene.folder.path().display());
     let state = scene.judge(&command, Reach::All).await;
     assert_eq!((source(&state), lengths(&state)), ("shop: the command sh", Some(vec![7, 8])));
 }
@@ -118,7 +127,10 @@ async fn a_source_that_cannot_be_read_has_none_of_its_keys() {
         ("", "cannot be opened: No such file"),
         ("[secrets.shop]\nenv-file = \"open.env\"\n", "never closed"),
         ("[secrets.shop]\nenv-file = \"names.json#/env\"\n", "has no text at /env"),
-        ("[secrets.shop]\nenv-file = \"nowhere.json#/env\"\n", "nowhere.json, which names the env file, cannot be read"),
+        (
+            "[secrets.shop]\nenv-file = \"nowhere.json#/env\"\n",
+            "nowhere.json, which names the env file, cannot be read",
+        ),
         ("[secrets.shop]\njson = \"bad.json\"\n", "no JSON document"),
         ("[secrets.shop]\njson = \".\"\n", "no regular file"),
         ("[secrets.shop]\ncommand = [\"sh\", \"-c\", \"echo hunter2 >&2; exit 1\"]\n", "it ended with 1"),
@@ -166,10 +178,8 @@ async fn without_a_source_and_without_an_env_file_the_reason_names_both() {
 #[tokio::test]
 async fn an_interrupt_ends_a_judgement() {
     let scene = Scene::new();
-    let toml = scene.file(
-        "host.toml",
-        "state = \"s\"\ncache = \"c\"\n[secrets.shop]\ncommand = [\"sleep\", \"1000\"]\n",
-    );
+    let toml = scene
+        .file("host.toml", "state = \"s\"\ncache = \"c\"\n[secrets.shop]\ncommand = [\"sleep\", \"1000\"]\n");
     let config = Config::load(&Chosen { file: Some(toml), base: scene.folder.path().to_path_buf() })
         .expect("a configuration");
     let (sender, interrupt) = Interrupt::pair();

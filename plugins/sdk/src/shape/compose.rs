@@ -68,10 +68,7 @@ impl ComposeService {
         };
         verified("the container", compose::expect(&artifact, &expected)?)?;
         let expected: Vec<_> = live_commit(request).into_iter().chain(flags(self.health_flags)).collect();
-        verified(
-            "the health payload",
-            self.expect(self.health_path, &expected, self.healthy_within_seconds)?,
-        )
+        verified("the health payload", self.expect(self.health_path, &expected, self.healthy_within_seconds)?)
     }
 
     /// Asks the container at `path` until all is as expected or the time is up; none where nothing was asked. For what a
