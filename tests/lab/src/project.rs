@@ -214,7 +214,7 @@ fn compose_file() -> String {
         let stamps = ["COMMIT", "REQUESTED_COMMIT", "SERVICE_ID", "SOURCE_REPO"];
         let stamps = stamps.map(|suffix| format!("{}{suffix}", service.stamp_prefix()));
         let keys = stamps.into_iter().chain(secrets.iter().map(|&key| key.to_owned()));
-        let environment: String = keys.map(|key| format!("      {key}: ${{{key}:-}}\n")).collect();
+        let environment = keys.map(|key| format!("      {key}: ${{{key}:-}}\n")).collect::<Vec<_>>().concat();
         format!(
             "  {name}:\n    image: {name}\n    container_name: {container}\n    environment:\n{environment}"
         )

@@ -211,7 +211,11 @@ impl Asked<'_> {
         let reason = if missing.is_empty() {
             format!("the {} has all that is needed", self.named(words))
         } else {
-            format!("the {} has no value for {}; put it there", self.named(words), listed(&missing, NAMED))
+            format!(
+                "the {} has no value for {}; add what is missing there",
+                self.named(words),
+                listed(&missing, NAMED)
+            )
         };
         self.state(missing.is_empty(), reason, words, Some(found), read.warning.clone())
     }

@@ -101,7 +101,7 @@ async fn a_key_without_a_value_is_missing_and_the_reason_says_where_to_put_it() 
     assert_eq!(
         state.reason,
         "the secret source shop (the controlled env file of main-server, /srv/compose.env) has no value for TOKEN_KEY; \
-         put it there"
+         add what is missing there"
     );
 }
 
