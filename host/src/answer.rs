@@ -1,12 +1,13 @@
 //! What comes back from the other side of the gate.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::Artifact;
 use crate::names::Pointer;
 
 /// A typed JSON value, as the contract knows it: the text `"true"` is not the flag `true`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Literal {
     /// Nothing may be there; `null` in JSON.
@@ -87,7 +88,7 @@ pub struct SecretsFound {
 }
 
 /// All that is ever known of a secret outside its backend.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SecretPresence {
     /// The key.
     pub key: String,

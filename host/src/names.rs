@@ -1,6 +1,8 @@
 //! Texts with a rule: once a value of one of these types exists, it is safe in a URL path, an argument vector, an env
 //! file and a policy entity id. Everything that comes from a plugin, a flag or a file is parsed into one of them first.
 
+mod schema;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -117,6 +119,12 @@ checked_text!(
 );
 
 checked_text!(
+    /// How a service is deployed: what stands at the far end, and where (specification: the three shapes).
+    Shape, "shape", "`main-server-compose`, `d601-compose` or `d601-k3s`",
+    |text| Shape::ALL.contains(&text)
+);
+
+checked_text!(
     /// A full Git commit. The specification pins artifacts to it: never a branch, never `latest`.
     Commit, "commit", "exactly 40 lower-case hexadecimal digits (`git rev-parse <ref>` prints it)",
     |text| text.len() == 40 && all(text, |c| matches!(c, '0'..='9' | 'a'..='f'))
@@ -211,6 +219,11 @@ impl Pointer {
     pub fn root() -> Self {
         Self(String::new())
     }
+}
+
+impl Shape {
+    /// Every shape that this host knows.
+    pub const ALL: [&'static str; 3] = ["main-server-compose", "d601-compose", "d601-k3s"];
 }
 
 impl Digest {

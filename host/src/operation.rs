@@ -1,6 +1,7 @@
 //! Everything the host can do to the world, as data. One [`Operation`] is one call of a plugin (or one step of the
 //! host's own failure path); it passes the gate, is written down, compared and replayed in this form.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::{Expectation, Literal};
@@ -11,7 +12,7 @@ use crate::names::{
 };
 
 /// What an operation is; it alone fixes how each pass answers (design: table of kinds and backends).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// Looks at what is there before anything changes.

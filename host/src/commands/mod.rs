@@ -3,6 +3,7 @@
 mod completions;
 mod deploy;
 mod runs;
+mod schema;
 mod services;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{Config, choose};
 use crate::fault::Fault;
+use crate::report::FaultReport;
 use crate::run::{Host, requester};
 use crate::words;
 
@@ -62,6 +64,7 @@ enum Command {
     Deploy(deploy::DeployArgs),
     Services(services::ServicesArgs),
     Runs(runs::RunsArgs),
+    Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
 }
 
@@ -102,6 +105,7 @@ impl Cli {
             Command::Deploy(args) => deploy::run(args, &self.global).await,
             Command::Services(args) => services::run(args, &self.global),
             Command::Runs(args) => runs::run(args, &self.global),
+            Command::Schema(args) => schema::run(args, self.global.output),
             Command::Completions(args) => completions::run(args),
         }
     }
@@ -134,14 +138,6 @@ fn print(text: &str) -> Result<(), Fault> {
 
 /// A fault as the one JSON document on standard output.
 pub fn print_fault(fault: &Fault) {
-    let document = serde_json::json!({
-        "schemaVersion": crate::report::SCHEMA,
-        "ok": false,
-        "decision": null,
-        "retryable": false,
-        "recommendedAction": fault.help,
-        "error": { "code": fault.code, "message": fault.message, "step": null, "retryable": false },
-    });
     // What cannot be printed here is told on standard error by the caller anyway.
-    let _ = print_json(&document);
+    let _ = print_json(&FaultReport::from(fault));
 }

@@ -1,6 +1,7 @@
 //! `host runs`.
 
 use clap::{Args, Subcommand};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -43,18 +44,27 @@ enum RunsCommand {
     },
 }
 
-#[derive(Serialize)]
+/// What `host runs list` answers.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct ListAnswer {
+pub(super) struct RunsList {
+    /// Version of these fields.
+    #[schemars(extend("const" = SCHEMA))]
     schema_version: u32,
+    /// The journal could be read.
     ok: bool,
+    /// The newest first.
     runs: Vec<RunRow>,
 }
 
-#[derive(Serialize)]
+/// What `host runs show` answers: one run, with every operation of every pass as the journal has it.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct ShowAnswer {
+pub(super) struct RunsShow {
+    /// Version of these fields.
+    #[schemars(extend("const" = SCHEMA))]
     schema_version: u32,
+    /// The journal could be read.
     ok: bool,
     #[serde(flatten)]
     detail: RunDetail,
@@ -66,7 +76,7 @@ pub fn run(args: &RunsArgs, global: &Global) -> Result<u8, Fault> {
         RunsCommand::List { service, limit } => {
             let runs = journal.list(service.as_deref(), *limit)?;
             match global.output {
-                Output::Json => print_json(&ListAnswer { schema_version: SCHEMA, ok: true, runs })?,
+                Output::Json => print_json(&RunsList { schema_version: SCHEMA, ok: true, runs })?,
                 Output::Text => print(&list(&runs, service.as_deref()))?,
             }
         }
@@ -79,7 +89,7 @@ pub fn run(args: &RunsArgs, global: &Global) -> Result<u8, Fault> {
                 ));
             };
             match global.output {
-                Output::Json => print_json(&ShowAnswer { schema_version: SCHEMA, ok: true, detail })?,
+                Output::Json => print_json(&RunsShow { schema_version: SCHEMA, ok: true, detail })?,
                 Output::Text => print(&show(&detail))?,
             }
         }
@@ -128,9 +138,9 @@ fn show(detail: &RunDetail) -> String {
         let allowed = row.verdict.get("allowed").and_then(Value::as_bool) == Some(true);
         let step = row.step.clone().map(serde_json::from_value::<Step>);
         let outcome = match step {
-            Some(Ok(step)) => step_part(&step, None).outcome,
-            Some(Err(_)) => "unreadable".to_owned(),
-            None => "begun, never ended".to_owned(),
+            Some(Ok(step)) => step_part(&step, None).outcome.as_str(),
+            Some(Err(_)) => "unreadable",
+            None => "begun, never ended",
         };
         let policy = if allowed { "permit" } else { "deny" };
         lines.push(format!("{:<11} {:>3}  {name:<22} {policy:<8} {outcome}", row.pass, row.seq));

@@ -1,6 +1,7 @@
 //! `host services`.
 
 use clap::Args;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Global, Output, print, print_json};
@@ -13,11 +14,16 @@ use crate::run::ServiceRow;
 #[command(after_help = "Example:\n  host services --output json")]
 pub struct ServicesArgs {}
 
-#[derive(Serialize)]
+/// What `host services` answers.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct Answer {
+pub(super) struct Services {
+    /// Version of these fields.
+    #[schemars(extend("const" = SCHEMA))]
     schema_version: u32,
+    /// Every plugin can be used.
     ok: bool,
+    /// Every service that has a plugin or that policy knows, by name.
     services: Vec<ServiceRow>,
 }
 
@@ -26,7 +32,7 @@ pub fn run(_args: &ServicesArgs, global: &Global) -> Result<u8, Fault> {
     let services = host.services()?;
     let ok = services.iter().all(|service| service.error.is_none());
     match global.output {
-        Output::Json => print_json(&Answer { schema_version: SCHEMA, ok, services })?,
+        Output::Json => print_json(&Services { schema_version: SCHEMA, ok, services })?,
         Output::Text => print(&text(&services))?,
     }
     Ok(if ok { 0 } else { 2 })
@@ -38,11 +44,14 @@ fn text(services: &[ServiceRow]) -> String {
         for environment in &service.environments {
             lines.push(format!(
                 "{:<20} {:<8} {:<20} {}",
-                service.service, environment.name, environment.shape, service.version
+                service.service.as_str(),
+                environment.name.as_str(),
+                environment.shape.as_str(),
+                service.version
             ));
         }
         if let Some(error) = &service.error {
-            lines.push(format!("{:<20} {error}", service.service));
+            lines.push(format!("{:<20} {error}", service.service.as_str()));
         }
     }
     if services.is_empty() {

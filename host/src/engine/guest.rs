@@ -13,7 +13,7 @@ use crate::capability::bindings::exports::deploy::consumer::plugin as wit;
 use crate::capability::{Asked, Guest};
 use crate::gate::Gate;
 use crate::gate::halt::Halt;
-use crate::names::{Environment, RuntimeName, ServiceName};
+use crate::names::{Environment, RuntimeName, ServiceName, Shape};
 use crate::words::plain;
 
 /// Frames of a guest backtrace that are shown.
@@ -52,8 +52,8 @@ pub struct SourceFacts {
 pub struct EnvironmentFacts {
     /// `dev`, `prod`.
     pub name: Environment,
-    /// `main-server-compose`, `d601-compose`, `d601-k3s`.
-    pub shape: String,
+    /// How it is deployed there.
+    pub shape: Shape,
     /// Where.
     pub runtime: RuntimeName,
     /// What it touches beyond its own target.
@@ -257,7 +257,7 @@ fn descriptor(which: &Which, text: wit::Descriptor) -> Result<Descriptor, Plugin
         .map(|one| {
             Ok(EnvironmentFacts {
                 name: Environment::parse(&one.name).map_err(|error| wrong(error.to_string()))?,
-                shape: shortened(&one.shape),
+                shape: Shape::parse(&one.shape).map_err(|error| wrong(error.to_string()))?,
                 runtime: RuntimeName::parse(&one.runtime).map_err(|error| wrong(error.to_string()))?,
                 affects: one.affects.iter().take(MOST).map(|name| shortened(name)).collect(),
                 excludes: one.excludes.iter().take(MOST).map(|name| shortened(name)).collect(),

@@ -1,6 +1,7 @@
 //! Reading runs back.
 
 use rusqlite::{OptionalExtension, Row, params};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -8,7 +9,7 @@ use super::Journal;
 use crate::fault::Fault;
 
 /// One run, in a line.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RunRow {
     /// Sorts by time.
@@ -24,6 +25,7 @@ pub struct RunRow {
     /// Asked for.
     pub commit: String,
     /// `dry-run`, `plan` or `live`.
+    #[schemars(extend("enum" = ["dry-run", "plan", "live"]))]
     pub mode: String,
     /// Who asked.
     pub requester: String,
@@ -34,25 +36,28 @@ pub struct RunRow {
 }
 
 /// One operation of a run.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OperationRow {
     /// `predicting`, `observing` or `live`.
+    #[schemars(extend("enum" = ["predicting", "observing", "live"]))]
     pub pass: String,
     /// From 1 in each pass.
     pub seq: u32,
     /// When it was written down, RFC 3339, UTC.
     pub intent_at: String,
-    /// As it was compared.
+    /// As it was compared, in the form of the version that ran it.
     pub operation: Value,
-    /// What policy said.
+    /// What policy said, in the form of the version that ran it.
     pub verdict: Value,
-    /// What came of it; nothing: begun and never ended.
+    /// Everything that policy was asked for it, in the form of the version that ran it.
+    pub requests: Value,
+    /// What came of it, in the form of the version that ran it; nothing: begun and never ended.
     pub step: Option<Value>,
 }
 
 /// Everything that is shown of a run.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RunDetail {
     /// The line.
@@ -67,7 +72,7 @@ pub struct RunDetail {
     pub operations: Vec<OperationRow>,
     /// Lines of the plugin.
     pub messages: Vec<String>,
-    /// The report; nothing: still going, or killed.
+    /// The report as the version that ran it wrote it; nothing: still going, killed, or ended without one.
     pub report: Option<Value>,
 }
 
@@ -117,7 +122,7 @@ impl Journal {
             detail.operations = self
                 .db
                 .prepare(
-                    "SELECT pass, seq, intent_at, operation, verdict, step FROM operation WHERE run = ?1 ORDER BY id",
+                    "SELECT pass, seq, intent_at, operation, verdict, requests, step FROM operation WHERE run = ?1 ORDER BY id",
                 )?
                 .query_map(params![id], operation)?
                 .collect::<Result<_, _>>()?;
@@ -154,6 +159,7 @@ fn operation(row: &Row<'_>) -> rusqlite::Result<OperationRow> {
         intent_at: row.get("intent_at")?,
         operation: parsed(&row.get::<_, String>("operation")?),
         verdict: parsed(&row.get::<_, String>("verdict")?),
+        requests: parsed(&row.get::<_, String>("requests")?),
         step: row.get::<_, Option<String>>("step")?.as_deref().map(parsed),
     })
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{
-    BuildPart, Decision, DeploymentPart, ErrorPart, ExpectationPart, GuardPart, Mode, PluginPart, PolicyPart,
-    RegistryPart, Report, RollbackPart, RunPart, SCHEMA, SecretsPart, SourcePart, StepDecision, StepPart,
-    TargetPart, VerificationPart,
+    BuildPart, DIGEST_SOURCE, Decision, DeploymentPart, ErrorPart, ExpectationPart, GuardPart, Looked, Mode, PluginPart, PolicyPart,
+    RegistryPart, Report, RollbackPart, RunPart, SCHEMA, SecretsPart, SourcePart, StepDecision, StepOutcome, StepPart,
+    TargetPart, VerificationPart, Whereabouts,
 };
 use crate::answer::{Answer, CallError, Literal};
 use crate::artifact::{Artifact, Pair};
@@ -131,8 +131,7 @@ fn registry(config: &RegistryConfig, call: &Resolve, artifact: Option<&Artifact>
         repository: call.repository.to_string(),
         tag: call.commit.to_string(),
         digest: identity.map(|identity| identity.served().clone()),
-        // The field's value in a dry run is the specification's; in a live run the digest is that answer.
-        digest_source: "live-registry-manifest-head".to_owned(),
+        digest_source: DIGEST_SOURCE.to_owned(),
         required_labels: labels(&call.required_labels),
     }
 }
@@ -212,7 +211,7 @@ fn guard(step: &Step) -> Option<GuardPart> {
     };
     Some(GuardPart {
         applies: true,
-        result: judged.map(|state| if state.met { "outside" } else { "unknown" }.to_owned()),
+        result: judged.map(|state| if state.met { Whereabouts::Outside } else { Whereabouts::Unknown }),
         evidence: judged.map(|state| vec![state.reason.clone()]).unwrap_or_default(),
     })
 }
@@ -234,7 +233,7 @@ fn verification(step: &Step) -> Option<VerificationPart> {
                 Err(_) => None,
             };
             Some(VerificationPart {
-                what: "image labels in the registry".to_owned(),
+                what: Looked::Labels,
                 target: step.operation.target(),
                 expectations,
                 satisfied,
@@ -248,9 +247,9 @@ fn verification(step: &Step) -> Option<VerificationPart> {
                 found: None,
             };
             let all = std::iter::once(image).chain(expectations(&step.operation)).collect();
-            Some(checked("container", step, all))
+            Some(checked(Looked::Container, step, all))
         }
-        Operation::ExpectHealth(_) => Some(checked("health", step, expectations(&step.operation))),
+        Operation::ExpectHealth(_) => Some(checked(Looked::Health, step, expectations(&step.operation))),
         _ => None,
     }
 }
@@ -260,7 +259,7 @@ fn expectations(operation: &Operation) -> Vec<ExpectationPart> {
     operation.expected().into_iter().map(part).collect()
 }
 
-fn checked(what: &str, step: &Step, mut expectations: Vec<ExpectationPart>) -> VerificationPart {
+fn checked(what: Looked, step: &Step, mut expectations: Vec<ExpectationPart>) -> VerificationPart {
     let mut satisfied = None;
     match &step.outcome {
         Ok(Answer::Checks(checks)) => {
@@ -274,7 +273,7 @@ fn checked(what: &str, step: &Step, mut expectations: Vec<ExpectationPart>) -> V
         Ok(_) => {}
         Err(_) => satisfied = Some(false),
     }
-    VerificationPart { what: what.to_owned(), target: step.operation.target(), expectations, satisfied }
+    VerificationPart { what, target: step.operation.target(), expectations, satisfied }
 }
 
 /// The commit that ran before: what the image of the running container says, since a stamp may be of a deploy that was
@@ -319,17 +318,17 @@ pub fn step_part(step: &Step, argv: Option<Vec<String>>) -> StepPart {
     }
 }
 
-fn outcome(step: &Step) -> (String, Option<String>) {
+fn outcome(step: &Step) -> (StepOutcome, Option<String>) {
     match &step.outcome {
-        Err(error) => (error.code().to_owned(), Some(error.to_string())),
-        Ok(Answer::NotAsked) => ("not-asked".to_owned(), None),
-        Ok(Answer::Artifact(artifact)) if artifact.identity.is_none() => ("not-asked".to_owned(), None),
+        Err(error) => (error.into(), Some(error.to_string())),
+        Ok(Answer::NotAsked) => (StepOutcome::NotAsked, None),
+        Ok(Answer::Artifact(artifact)) if artifact.identity.is_none() => (StepOutcome::NotAsked, None),
         Ok(Answer::Gate(state)) => {
-            (if state.met { "met" } else { "pending" }.to_owned(), Some(state.reason.clone()))
+            (if state.met { StepOutcome::Met } else { StepOutcome::Pending }, Some(state.reason.clone()))
         }
-        Ok(Answer::Checks(_)) if !step.is_satisfied() => ("unsatisfied".to_owned(), None),
-        Ok(Answer::Done) if step.found_it_so() => ("already-so".to_owned(), None),
-        Ok(Answer::Done) if step.pass != Pass::Live => ("planned".to_owned(), None),
-        Ok(_) => ("ok".to_owned(), None),
+        Ok(Answer::Checks(_)) if !step.is_satisfied() => (StepOutcome::Unsatisfied, None),
+        Ok(Answer::Done) if step.found_it_so() => (StepOutcome::AlreadySo, None),
+        Ok(Answer::Done) if step.pass != Pass::Live => (StepOutcome::Planned, None),
+        Ok(_) => (StepOutcome::Ok, None),
     }
 }

@@ -2,22 +2,32 @@
 //! with everything that reads them.
 
 mod build;
+mod fault;
 mod text;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use build::{Facts, Result as RunResult, build, deploy_command, previous_commit, step_part};
+pub use fault::FaultReport;
 pub use text::{Style, duration, render, step_line};
 
-use crate::answer::{Literal, SecretPresence};
-use crate::names::{Commit, Digest, Environment, ServiceName};
+use crate::answer::{CallError, Literal, SecretPresence};
+use crate::names::{Commit, Digest, Environment, ServiceName, Shape};
 use crate::operation::Kind;
 
 /// Version of the report's fields.
 pub const SCHEMA: u32 = 1;
 
+/// The report's `build.boundary` (specification: "pull-only/no-build").
+const BOUNDARY: &str = "pull-only/no-build";
+
+/// The report's `registry.digestSource`: in a dry run the specification's word for where the digest will come from, in a
+/// live run where it came from.
+const DIGEST_SOURCE: &str = "live-registry-manifest-head";
+
 /// How a run was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// Offline; nothing is reached.
@@ -41,7 +51,7 @@ impl Mode {
 }
 
 /// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Decision {
     /// A dry run or a plan went through.
@@ -105,11 +115,12 @@ impl Decision {
     }
 }
 
-/// Everything that is told of one deploy of one service.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// What `host deploy` answers: everything that is told of one deploy of one service, or of what it would do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// [`SCHEMA`].
+    /// Version of these fields.
+    #[schemars(extend("const" = SCHEMA))]
     pub schema_version: u32,
     /// Exit code 0.
     pub ok: bool,
@@ -117,14 +128,14 @@ pub struct Report {
     pub mode: Mode,
     /// How it ended.
     pub decision: Decision,
-    /// Asked for.
+    /// The service that was asked for.
     pub service: ServiceName,
-    /// Asked for.
+    /// The environment that was asked for.
     pub environment: Environment,
-    /// Asked for.
+    /// The commit that was asked for.
     pub commit: Commit,
-    /// `main-server-compose`, `d601-compose`, `d601-k3s`; nothing where the pair is unsupported.
-    pub shape: Option<String>,
+    /// How it is deployed; nothing where the pair is unsupported.
+    pub shape: Option<Shape>,
     /// Whether the same command may succeed later without anybody changing anything.
     pub retryable: bool,
     /// What to do next.
@@ -166,7 +177,7 @@ pub struct Report {
 }
 
 /// The artifact in the registry.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RegistryPart {
     /// The URL whose HEAD answers whether it is there.
@@ -174,17 +185,19 @@ pub struct RegistryPart {
     /// `unidesk/project-manager`.
     pub repository: String,
     /// The commit.
+    #[schemars(with = "Commit")]
     pub tag: String,
     /// What the registry serves under the tag; nothing where it was not asked.
     pub digest: Option<Digest>,
     /// Where the digest comes from.
+    #[schemars(extend("const" = DIGEST_SOURCE))]
     pub digest_source: String,
     /// Must stand on the image.
     pub required_labels: std::collections::BTreeMap<String, String>,
 }
 
 /// Where the artifact comes from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SourcePart {
     /// As people name it.
     pub repository: String,
@@ -197,26 +210,31 @@ pub struct SourcePart {
 }
 
 /// The proof that nothing is built; true of every argument vector that this program can run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(clippy::struct_excessive_bools, reason = "the field names and types are the specification's")]
 pub struct BuildPart {
-    /// `pull-only/no-build`.
+    /// Images are pulled.
+    #[schemars(extend("const" = BOUNDARY))]
     pub boundary: String,
     /// Never.
+    #[schemars(extend("const" = false))]
     pub will_compile: bool,
     /// Never.
+    #[schemars(extend("const" = false))]
     pub will_run_cargo_build: bool,
     /// Never.
+    #[schemars(extend("const" = false))]
     pub will_run_docker_build: bool,
     /// Never.
+    #[schemars(extend("const" = false))]
     pub will_run_docker_compose_build: bool,
 }
 
 impl Default for BuildPart {
     fn default() -> Self {
         Self {
-            boundary: "pull-only/no-build".to_owned(),
+            boundary: BOUNDARY.to_owned(),
             will_compile: false,
             will_run_cargo_build: false,
             will_run_docker_build: false,
@@ -226,7 +244,7 @@ impl Default for BuildPart {
 }
 
 /// What is changed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum TargetPart {
     /// A service of a Compose project.
@@ -253,7 +271,7 @@ pub enum TargetPart {
 }
 
 /// A Deployment that is patched.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DeploymentPart {
     /// Its namespace.
     pub namespace: String,
@@ -266,7 +284,7 @@ pub struct DeploymentPart {
 }
 
 /// Presence and length of secrets; never a value.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SecretsPart {
     /// Name, kind and place of the source.
@@ -282,10 +300,10 @@ pub struct SecretsPart {
 }
 
 /// One thing that is held against the request.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct VerificationPart {
-    /// `image labels`, `container`, `health`.
-    pub what: String,
+    /// What is looked at.
+    pub what: Looked,
     /// Where.
     pub target: String,
     /// What must stand there.
@@ -294,8 +312,34 @@ pub struct VerificationPart {
     pub satisfied: Option<bool>,
 }
 
+/// What a verification looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Looked {
+    /// The labels of the image that the registry has.
+    #[serde(rename = "image labels in the registry")]
+    Labels,
+    /// Image, labels and environment of the running container.
+    #[serde(rename = "container")]
+    Container,
+    /// The health payload.
+    #[serde(rename = "health")]
+    Health,
+}
+
+impl Looked {
+    /// As in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Labels => "image labels in the registry",
+            Self::Container => "container",
+            Self::Health => "health",
+        }
+    }
+}
+
 /// One expectation.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ExpectationPart {
     /// Where.
     pub pointer: String,
@@ -306,31 +350,45 @@ pub struct ExpectationPart {
 }
 
 /// Whether the requester runs inside what would be deployed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GuardPart {
     /// The service asks for it.
     pub applies: bool,
-    /// `inside`, `outside`, `unknown`; nothing where it was not judged.
-    pub result: Option<String>,
+    /// Nothing where it was not judged.
+    pub result: Option<Whereabouts>,
     /// What it was judged by.
     pub evidence: Vec<String>,
 }
 
+/// Where the requester runs, seen from the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Whereabouts {
+    /// In what would be deployed.
+    Inside,
+    /// Not in it.
+    Outside,
+    /// Nobody can tell.
+    Unknown,
+}
+
 /// How to go back.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RollbackPart {
     /// The same command with the previous commit.
     pub command: String,
     /// Nothing where it is not known.
+    #[schemars(with = "Option<Commit>")]
     pub previous_commit: Option<String>,
 }
 
 /// One operation.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StepPart {
     /// From 1.
+    #[schemars(range(min = 1))]
     pub seq: u32,
     /// Interface and function of the contract.
     pub operation: String,
@@ -340,8 +398,8 @@ pub struct StepPart {
     pub target: String,
     /// What policy said.
     pub decision: StepDecision,
-    /// `ok`, `planned`, `already-so`, `not-asked`, `met`, `pending`, `unsatisfied`, or an error's code.
-    pub outcome: String,
+    /// What came of it.
+    pub outcome: StepOutcome,
     /// What went wrong, or what is pending.
     pub message: Option<String>,
     /// The argument vector of the program that the step runs, if it runs one.
@@ -350,8 +408,75 @@ pub struct StepPart {
     pub duration_ms: u64,
 }
 
+/// What came of one operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepOutcome {
+    /// It went well.
+    Ok,
+    /// A change that would be made.
+    Planned,
+    /// A change that found everything as it should be.
+    AlreadySo,
+    /// A read or verification that this pass does not make.
+    NotAsked,
+    /// A gate that lets a live run pass.
+    Met,
+    /// A gate that would hold a live run.
+    Pending,
+    /// A verification that did not find what was expected.
+    Unsatisfied,
+    /// Policy, a limit or a guard refused.
+    Denied,
+    /// The far side answered that it is not there.
+    NotFound,
+    /// The far side could not be reached or did not answer in time.
+    Unavailable,
+    /// What the far side holds contradicts what was asked for.
+    Mismatch,
+    /// The call itself was wrong.
+    Invalid,
+    /// Any other error; its message says which.
+    Other,
+}
+
+impl StepOutcome {
+    /// As in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Planned => "planned",
+            Self::AlreadySo => "already-so",
+            Self::NotAsked => "not-asked",
+            Self::Met => "met",
+            Self::Pending => "pending",
+            Self::Unsatisfied => "unsatisfied",
+            Self::Denied => "denied",
+            Self::NotFound => "not-found",
+            Self::Unavailable => "unavailable",
+            Self::Mismatch => "mismatch",
+            Self::Invalid => "invalid",
+            Self::Other => "other",
+        }
+    }
+}
+
+impl From<&CallError> for StepOutcome {
+    fn from(error: &CallError) -> Self {
+        match error {
+            CallError::Denied { .. } => Self::Denied,
+            CallError::NotFound(_) => Self::NotFound,
+            CallError::Unavailable(_) => Self::Unavailable,
+            CallError::Mismatch(_) => Self::Mismatch,
+            CallError::Invalid(_) => Self::Invalid,
+            CallError::Other(_) => Self::Other,
+        }
+    }
+}
+
 /// What policy said to one operation.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StepDecision {
     /// Everything it touches is permitted.
     pub allowed: bool,
@@ -360,7 +485,7 @@ pub struct StepDecision {
 }
 
 /// Who knew how.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PluginPart {
     /// Its name.
     pub name: String,
@@ -373,21 +498,22 @@ pub struct PluginPart {
 }
 
 /// What decided.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PolicyPart {
     /// SHA-256 over policies, schema and entities.
     pub digest: Digest,
 }
 
 /// Where it is written down.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunPart {
     /// For `host runs show`.
+    #[schemars(regex(pattern = r"^\d{8}T\d{6}Z-[0-9a-f]{6}$"))]
     pub id: String,
 }
 
 /// What went wrong.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorPart {
     /// Stable, for scripts.
     pub code: String,

@@ -3,9 +3,13 @@
 
 use std::fmt::{self, Write};
 
-use super::{Decision, Mode, Report, StepPart, TargetPart, VerificationPart};
+use super::{Decision, ExpectationPart, Mode, Report, StepOutcome, StepPart, TargetPart, VerificationPart};
 use crate::answer::Literal;
-use crate::names::Commit;
+use crate::names::{Commit, Shape};
+use crate::operation::Kind;
+
+/// The code of an error that a plugin reports itself.
+const PLUGIN: &str = "plugin";
 
 /// Columns of the narrowest terminal that an operator uses.
 const WIDTH: usize = 80;
@@ -52,7 +56,7 @@ pub fn render(report: &Report, style: Style) -> String {
 }
 
 fn write_report(out: &mut String, report: &Report, style: Style) -> fmt::Result {
-    let shape = report.shape.as_deref().unwrap_or("");
+    let shape = report.shape.as_ref().map_or("", Shape::as_str);
     let head =
         format!("{} → {}  {}", style.bold(report.service.as_str()), report.environment, style.dim(shape));
     writeln!(out, "{}", head.trim_end())?;
@@ -71,7 +75,12 @@ fn write_report(out: &mut String, report: &Report, style: Style) -> fmt::Result 
     let total: u64 = report.steps.iter().map(|step| step.duration_ms).sum();
     let word = style.decision(report.decision);
     match report.mode {
-        Mode::Live => field(out, "decision", &format!("{word} after {}", duration(total)))?,
+        Mode::Live if report.steps.iter().any(may_have_changed) => {
+            field(out, "decision", &format!("{word} after {}", duration(total)))?;
+        }
+        Mode::Live => {
+            field(out, "decision", &format!("{word} after {} (changed nothing)", duration(total)))?;
+        }
         Mode::Plan => field(out, "decision", &format!("{word} (plan: looked, changed nothing)"))?,
         Mode::DryRun => field(out, "decision", &format!("{word} (dry run: asked nobody, changed nothing)"))?,
     }
@@ -90,12 +99,16 @@ fn write_report(out: &mut String, report: &Report, style: Style) -> fmt::Result 
     if !report.verification.is_empty() {
         writeln!(out, "\n{}", style.bold("verification"))?;
         for one in &report.verification {
-            write_verification(out, one, report.mode, style)?;
+            write_verification(out, one, report, style)?;
         }
     }
     write_guards(out, report, style)?;
     if let Some(error) = &report.error {
-        let place = error.step.as_deref().map(|step| format!(" at {step}")).unwrap_or_default();
+        let place = match error.step.as_deref() {
+            Some(step) => format!(" at {step}"),
+            None if error.code == PLUGIN => " (in its own words)".to_owned(),
+            None => String::new(),
+        };
         writeln!(out, "\n{}{place}", style.paint("1;31", &format!("error {}", error.code)))?;
         for line in error.message.lines() {
             wrapped(out, line, 2)?;
@@ -153,52 +166,82 @@ fn write_target(out: &mut String, report: &Report) -> fmt::Result {
 /// One step in one line of at most 80 columns; the terminal shows the same line as it happens.
 #[must_use]
 pub fn step_line(step: &StepPart, style: Style) -> String {
-    let mark = match step.outcome.as_str() {
-        "ok" | "already-so" | "met" => style.paint("32", "✓"),
-        "planned" | "not-asked" => style.dim("·"),
-        "pending" => style.paint("33", "!"),
+    let mark = match step.outcome {
+        StepOutcome::Ok | StepOutcome::AlreadySo | StepOutcome::Met => style.paint("32", "✓"),
+        StepOutcome::Planned | StepOutcome::NotAsked => style.dim("·"),
+        StepOutcome::Pending => style.paint("33", "!"),
         _ => style.paint("1;31", "✗"),
     };
-    let time = if step.outcome == "planned" || step.outcome == "not-asked" {
-        String::new()
-    } else {
-        duration(step.duration_ms)
-    };
+    // What was not asked for took no time that anybody would want to know.
+    let asked = !matches!(
+        step.outcome,
+        StepOutcome::Planned
+            | StepOutcome::NotAsked
+            | StepOutcome::Met
+            | StepOutcome::Pending
+            | StepOutcome::Denied
+    );
+    let time = if asked { duration(step.duration_ms) } else { String::new() };
+    // Of a step back it is worth a word what is taken back.
+    let undone = step.target.split_once(' ').filter(|_| step.operation == "host.undo");
+    let operation = undone.map_or_else(|| step.operation.clone(), |(change, _)| format!("undo {change}"));
     let kind = format!("{:?}", step.kind).to_lowercase();
-    format!("  {mark} {:>2}  {:<22} {kind:<7} {:<12} {time:>9}", step.seq, step.operation, step.outcome)
+    format!("  {mark} {:>2}  {:<22} {kind:<7} {:<12} {time:>9}", step.seq, operation, step.outcome.as_str())
         .trim_end()
         .to_owned()
 }
 
-fn write_verification(out: &mut String, one: &VerificationPart, mode: Mode, style: Style) -> fmt::Result {
+/// Whether a step may have left something otherwise than it was.
+fn may_have_changed(step: &StepPart) -> bool {
+    use StepOutcome::{AlreadySo, Denied, Planned};
+    step.kind == Kind::Change && !matches!(step.outcome, Planned | AlreadySo | Denied)
+}
+
+fn write_verification(
+    out: &mut String,
+    one: &VerificationPart,
+    report: &Report,
+    style: Style,
+) -> fmt::Result {
+    let to_come = report.mode != Mode::Live && report.decision == Decision::Planned;
+    // Where the question itself failed, nothing was found that could be shown beside what was expected.
+    let unanswered = one.expectations.iter().all(|one| one.found.is_none());
     let word = match one.satisfied {
         Some(true) => style.paint("32", "✓ as requested"),
+        Some(false) if unanswered => style.paint("1;31", "✗ not confirmed, see the error"),
         Some(false) => style.paint("1;31", "✗ not as requested"),
-        None if mode == Mode::Live => style.dim("· not checked"),
-        None => style.dim("· will be checked"),
+        None if to_come => style.dim("· will be checked"),
+        None => style.dim("· not checked"),
     };
-    writeln!(out, "  {:<30} {word}", one.what)?;
-    // Where the question itself failed, nothing was found that could be shown beside what was expected.
-    if one.satisfied == Some(false) && one.expectations.iter().all(|one| one.found.is_none()) {
-        return writeln!(out, "      (see the error)");
-    }
-    for expectation in &one.expectations {
-        let equals = expectation.equals.as_ref().map_or_else(|| "the artifact's digest".to_owned(), readable);
-        if one.satisfied == Some(false) && expectation.found != expectation.equals {
-            let found = expectation.found.as_ref().map_or_else(|| "nothing".to_owned(), readable);
-            writeln!(out, "      {}", expectation.pointer)?;
-            writeln!(out, "        expected {}", bounded(&equals))?;
-            writeln!(out, "        found    {}", bounded(&found))?;
-        } else if one.satisfied != Some(true) {
-            let line = format!("      {} = {}", expectation.pointer, bounded(&equals));
-            if line.chars().count() <= WIDTH {
-                writeln!(out, "{line}")?;
-            } else {
-                writeln!(out, "      {} =\n          {}", expectation.pointer, bounded(&equals))?;
+    writeln!(out, "  {:<30} {word}", one.what.as_str())?;
+    let differs = |expectation: &&ExpectationPart| expectation.found != expectation.equals;
+    match one.satisfied {
+        Some(false) if !unanswered => {
+            for expectation in one.expectations.iter().filter(differs) {
+                let found = expectation.found.as_ref().map_or_else(|| "nothing".to_owned(), readable);
+                writeln!(out, "      {}", expectation.pointer)?;
+                writeln!(out, "        expected {}", bounded(&expected(expectation)))?;
+                writeln!(out, "        found    {}", bounded(&found))?;
             }
         }
+        None if to_come => {
+            for expectation in &one.expectations {
+                let equals = bounded(&expected(expectation));
+                let line = format!("      {} = {equals}", expectation.pointer);
+                if line.chars().count() <= WIDTH {
+                    writeln!(out, "{line}")?;
+                } else {
+                    writeln!(out, "      {} =\n          {equals}", expectation.pointer)?;
+                }
+            }
+        }
+        _ => {}
     }
     Ok(())
+}
+
+fn expected(expectation: &ExpectationPart) -> String {
+    expectation.equals.as_ref().map_or_else(|| "the artifact's digest".to_owned(), readable)
 }
 
 /// A value as a person compares it: of a commit or digest the beginning; JSON has the whole.
@@ -225,8 +268,9 @@ fn write_guards(out: &mut String, report: &Report, style: Style) -> fmt::Result 
             wrapped(out, action, 2)?;
         }
     }
-    let pending: Vec<_> = report.steps.iter().filter(|step| step.outcome == "pending").collect();
-    if !pending.is_empty() {
+    let pending: Vec<_> = report.steps.iter().filter(|step| step.outcome == StepOutcome::Pending).collect();
+    // Where they are what blocked the run, the error says so.
+    if !pending.is_empty() && report.decision != Decision::Blocked {
         writeln!(out, "\n{}", style.bold("pending before a live deploy"))?;
         for step in pending {
             wrapped(out, &format!("{}: {}", step.operation, step.message.as_deref().unwrap_or("")), 2)?;
@@ -245,11 +289,12 @@ fn wrapped(out: &mut String, text: &str, indent: usize) -> fmt::Result {
     filled(out, &lead, &format!("{lead}  "), text)
 }
 
-/// Words in lines of at most [`WIDTH`] columns; a word that is longer, such as an address, stays whole.
+/// Words in lines of at most [`WIDTH`] columns; a word that is longer, such as an address, stays whole, and so does a
+/// command between back-ticks: it is there to be copied.
 fn filled(out: &mut String, first: &str, next: &str, text: &str) -> fmt::Result {
     let mut line = first.to_owned();
     let mut empty = true;
-    for word in text.split_whitespace() {
+    for word in words(text) {
         if !empty && line.chars().count() + 1 + word.chars().count() > WIDTH {
             writeln!(out, "{line}")?;
             next.clone_into(&mut line);
@@ -260,6 +305,19 @@ fn filled(out: &mut String, first: &str, next: &str, text: &str) -> fmt::Result 
         empty = false;
     }
     writeln!(out, "{}", line.trim_end())
+}
+
+fn words(text: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut open = false;
+    for word in text.split_whitespace() {
+        match words.last_mut() {
+            Some(command) if open => *command += &[" ", word].concat(),
+            _ => words.push(word.to_owned()),
+        }
+        open ^= word.matches('`').count() % 2 == 1;
+    }
+    words
 }
 
 fn bounded(text: &str) -> String {

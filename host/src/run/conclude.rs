@@ -78,6 +78,11 @@ pub fn conclude_observed(
     }
 }
 
+/// Somebody said yes to a plan, and it is no longer true.
+pub fn no_longer_fits(halt: Halt, steps: &[Step]) -> RunResult {
+    stopped(&Stop::Halt(halt), steps).noting(UNCHANGED)
+}
+
 /// The lock of the service could not be taken: somebody else deploys it, or there is no lock to take.
 pub fn locked(error: &CallError) -> RunResult {
     let result = match error {
@@ -146,16 +151,15 @@ pub fn conclude_live(
         result.decision = Decision::RolledBack;
     }
     result = result.noting(&stands.now);
-    // Where nothing was changed, the reason for the end knows best what to do.
-    if effect || result.recommended_action.is_none() {
-        let own =
-            shortfall.ending().map(|ending| ending.recommended_action.as_str()).filter(|own| !own.is_empty());
-        result.recommended_action = Some(match own {
-            // What the service's owner knows of it comes first.
-            Some(own) => format!("{own}; {}", stands.next),
-            None => stands.next,
-        });
-    }
+    // Where nothing was changed, the reason for the end knows best what to do; a plugin that does what it did not say is
+    // to be looked into whatever stands; and what the service's owner knows of a failure comes first.
+    let owner = shortfall.ending().map(|ending| ending.recommended_action.clone()).filter(|own| !own.is_empty());
+    result.recommended_action = match (result.recommended_action.take(), owner) {
+        (Some(advice), _) if result.decision == Decision::Diverged => Some(format!("{advice}; {}", stands.next)),
+        (Some(advice), _) if !effect => Some(advice),
+        (_, Some(own)) => Some(format!("{own}; {}", stands.next)),
+        (_, None) => Some(stands.next),
+    };
     result
 }
 
@@ -250,9 +254,10 @@ fn because(stop: &Stop, last: Option<&Step>) -> RunResult {
                 Halt::Interrupted => ended(Decision::Interrupted, "interrupted", message, last)
                     .advising("run the same command again"),
                 Halt::Diverged { .. } => ended(Decision::Diverged, "diverged", message, last).advising(
-                    "this is a bug in the plugin, or worse; show its owner both passes with `host runs show`",
+                    "this is a bug in the plugin, or worse: show its owner both passes (`host runs show`)",
                 ),
-                Halt::Stale { .. } => ended(Decision::Stale, "stale", message, last)
+                Halt::Stale { operation, .. } => ended(Decision::Stale, "stale", message, last)
+                    .at(operation)
                     .advising("run the same command again; it looks at the target anew")
                     .again(),
                 Halt::Calls { .. } => ended(Decision::Failed, "plugin-limit", message, last).advising(
@@ -324,6 +329,13 @@ impl RunResult {
     fn noting(mut self, stands: &str) -> Self {
         if let Some(error) = &mut self.error {
             error.message = format!("{}\n{stands}", error.message);
+        }
+        self
+    }
+
+    fn at(mut self, operation: &str) -> Self {
+        if let Some(error) = &mut self.error {
+            error.step = Some(operation.to_owned());
         }
         self
     }

@@ -26,7 +26,7 @@ use crate::report::{Decision, Facts, Mode, PluginPart, Report, RunResult, build}
 use crate::step::Step;
 
 use conclude::{
-    conclude_live, conclude_observed, locked, stopped, unsupported_environment, unsupported_service,
+    conclude_live, conclude_observed, locked, no_longer_fits, unsupported_environment, unsupported_service,
 };
 use proof::Shortfall;
 
@@ -249,7 +249,7 @@ impl Run<'_> {
         if result.decision == Decision::Planned
             && let Err(halt) = agreed.map_or(Ok(()), |agreed| agreed.fits(&recording))
         {
-            result = stopped(&Stop::Halt(halt), recording.steps());
+            result = no_longer_fits(halt, recording.steps());
         }
         if result.decision != Decision::Planned {
             return Ok(self.report(recording.steps(), &foreseen, result));

@@ -1,34 +1,35 @@
 //! Which services can be deployed where.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Host;
 use crate::fault::Fault;
-use crate::names::ServiceName;
+use crate::names::{Environment, RuntimeName, ServiceName, Shape};
 
 /// A service and where it can be deployed.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ServiceRow {
     /// Its name.
-    pub service: String,
-    /// Of its plugin.
+    pub service: ServiceName,
+    /// Of its plugin; empty where that cannot be used.
     pub version: String,
     /// Supported ones.
     pub environments: Vec<EnvironmentRow>,
-    /// Why its plugin cannot be used.
+    /// Why its plugin cannot be used, and what to do about it.
     pub error: Option<String>,
 }
 
 /// One supported environment.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct EnvironmentRow {
     /// `dev`, `prod`.
-    pub name: String,
+    pub name: Environment,
     /// How it is deployed there.
-    pub shape: String,
+    pub shape: Shape,
     /// Where that is.
-    pub runtime: String,
+    pub runtime: RuntimeName,
 }
 
 impl Host {
@@ -59,21 +60,17 @@ impl Host {
             .and_then(|loaded| self.engine.describe(&loaded, tokio::runtime::Handle::current()));
         match described {
             Ok(descriptor) => ServiceRow {
-                service: name.to_string(),
+                service: name.clone(),
                 version: descriptor.version,
                 environments: descriptor
                     .environments
                     .into_iter()
-                    .map(|one| EnvironmentRow {
-                        name: one.name.to_string(),
-                        shape: one.shape,
-                        runtime: one.runtime.to_string(),
-                    })
+                    .map(|one| EnvironmentRow { name: one.name, shape: one.shape, runtime: one.runtime })
                     .collect(),
                 error: None,
             },
             Err(fault) => ServiceRow {
-                service: name.to_string(),
+                service: name.clone(),
                 version: String::new(),
                 environments: Vec::new(),
                 error: Some(fault.to_string()),

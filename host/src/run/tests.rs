@@ -1,5 +1,7 @@
 //! What the steps of a run come to.
 
+mod goldens;
+
 use super::conclude::conclude_observed;
 use super::proof::{Shortfall, verdict};
 use super::*;
