@@ -1,12 +1,13 @@
 //! What policy is asked about: which action an operation needs on which resource.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::names::{RuntimeName, ServiceName};
 use crate::operation::{HealthTarget, Operation, stamp_prefix};
 
 /// What is done. The names are those of the policy schema.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Action {
     /// Look an artifact up in the registry.
@@ -36,6 +37,12 @@ pub enum Action {
 }
 
 impl Action {
+    /// The action that the policy schema calls `name`.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|action| action.as_str() == name)
+    }
+
     /// Every action, in the order of a deploy.
     pub const ALL: [Self; 12] = [
         Self::ResolveArtifact,
@@ -73,7 +80,7 @@ impl Action {
 }
 
 /// The entity types of the policy schema that stand for something a deploy touches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum ResourceType {
     /// `unidesk/project-manager`.
     Repository,
@@ -96,6 +103,25 @@ pub enum ResourceType {
 }
 
 impl ResourceType {
+    /// Every type.
+    pub const ALL: [Self; 9] = [
+        Self::Repository,
+        Self::Image,
+        Self::EnvKey,
+        Self::ComposeService,
+        Self::Container,
+        Self::Deployment,
+        Self::KubernetesObject,
+        Self::SecretKey,
+        Self::HealthTarget,
+    ];
+
+    /// The type that the policy schema calls `name`.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
     /// The entity type in the policy schema.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -114,7 +140,7 @@ impl ResourceType {
 }
 
 /// One thing that an operation touches.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Resource {
     /// What it is.
     #[serde(rename = "type")]
@@ -127,6 +153,18 @@ pub struct Resource {
 }
 
 impl Resource {
+    /// The resource as an operation of the plugin of `service` names it, with the group that follows from its id.
+    #[must_use]
+    pub fn asked_by(service: &ServiceName, kind: ResourceType, id: &str) -> Self {
+        let first = id.split_once('/').map(|(first, _)| first);
+        let group = match kind {
+            ResourceType::EnvKey => first.map(|runtime| format!("{runtime}/{}", stamp_prefix(service))),
+            ResourceType::SecretKey => first.map(str::to_owned),
+            _ => None,
+        };
+        Self { kind, id: id.to_owned(), group }
+    }
+
     fn new(kind: ResourceType, id: impl Into<String>) -> Self {
         Self { kind, id: id.into(), group: None }
     }

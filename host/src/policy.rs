@@ -3,11 +3,13 @@
 //! Everything is read, parsed and checked once, at load; whatever could never apply or cannot be trusted is a [`Fault`]
 //! there. A decision evaluates the rules over the two or three entities that the question is about.
 
+pub mod check;
 mod explain;
 mod files;
 mod ownership;
 mod problem;
 mod question;
+mod reach;
 mod rules;
 mod schema;
 mod shape;
@@ -19,16 +21,19 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use cedar_policy::{AuthorizationError, Authorizer, Decision as Effect};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::access::Access;
 use crate::fault::Fault;
 use crate::names::{Digest, Environment, ServiceName};
+pub use problem::{Place, Problem};
+
 use explain::Denial;
 use ownership::Ownership;
-use problem::both;
+use problem::Problems;
 use question::Question;
-use rules::Rules;
+use rules::{Rule, Rules};
 use schema::Vocabulary;
 
 /// Who asks: the plugin of a service, as the component that was really loaded.
@@ -55,6 +60,17 @@ pub enum Weekday {
 }
 
 impl Weekday {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Monday,
+        Self::Tuesday,
+        Self::Wednesday,
+        Self::Thursday,
+        Self::Friday,
+        Self::Saturday,
+        Self::Sunday,
+    ];
+
     /// The id in the policy schema.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -106,6 +122,62 @@ pub struct Decision {
     pub reason: Option<String>,
 }
 
+/// What a rule says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct RuleFacts {
+    /// Its `@id`.
+    pub id: String,
+    /// Where it stands.
+    pub place: Place,
+    /// Its `@reason`.
+    pub reason: String,
+}
+
+impl RuleFacts {
+    fn of(id: &str, rule: &Rule) -> Self {
+        Self { id: id.to_owned(), place: rule.place.clone(), reason: rule.reason.clone() }
+    }
+}
+
+/// A policy folder as far as it can be read, and everything that is wrong with it.
+struct Read {
+    digest: Digest,
+    /// The host's own where the folder's is none.
+    vocabulary: Option<Vocabulary>,
+    rules: Rules,
+    /// Nothing where the file cannot be read as a whole.
+    ownership: Option<Ownership>,
+    /// Whether nothing is wrong with the entities.
+    owned: bool,
+    /// Ids of rules that something is wrong with.
+    wrong: BTreeSet<String>,
+    problems: Problems,
+}
+
+impl Read {
+    /// One mistake does not hide the others, as far as the rest can be understood without what is wrong: an author mends
+    /// them in one go.
+    fn of(dir: &Path) -> Self {
+        let mut problems = Problems::default();
+        let sources = files::read(dir, &mut problems);
+        let rules = rules::parse(&sources.policies, &mut problems);
+        let whole = problems.len() == 0;
+        let before = problems.len();
+        let ownership = sources.entities.as_ref().and_then(|file| ownership::parse(file, &mut problems));
+        let owned = ownership.is_some() && problems.len() == before;
+        let vocabulary = sources.schema.as_ref().and_then(|file| problems.taken(schema::parse(file)));
+        let vocabulary = vocabulary.or_else(|| problems.taken(schema::own()));
+        let wrong = vocabulary.as_ref().map_or_else(BTreeSet::new, |vocabulary| {
+            rules::check(&rules, &sources.policies, vocabulary, ownership.as_ref(), &mut problems)
+        });
+        if whole {
+            problems.extend(rules::none_permits(&rules));
+        }
+        let digest = Digest::from_hash(sources.hash);
+        Self { digest, vocabulary, rules, ownership, owned, wrong, problems }
+    }
+}
+
 /// The rules, who owns what, and the digest of both: everything that decides.
 #[derive(Debug)]
 pub struct Policy {
@@ -122,12 +194,17 @@ impl Policy {
     /// A usage fault that lists everything that could never apply or cannot be trusted, with file, line and remedy: see
     /// the modules for each check.
     pub fn load(dir: &Path) -> Result<Self, Fault> {
-        let sources = files::read(dir)?;
-        // Reported together where several are wrong: an author mends them in one go.
-        let parsed = both(rules::parse(&sources.policies), ownership::parse(&sources.entities));
-        let (vocabulary, (rules, ownership)) = both(schema::parse(&sources.schema), parsed)?;
-        rules::check(&rules, &sources.policies, &vocabulary, &ownership)?;
-        Ok(Self { digest: sources.digest, vocabulary, rules, ownership })
+        let Read { digest, vocabulary, rules, ownership, problems, .. } = Read::of(dir);
+        problems.or(())?;
+        match (vocabulary, ownership) {
+            (Some(vocabulary), Some(ownership)) => Ok(Self { digest, vocabulary, rules, ownership }),
+            // Whatever keeps one of them from being read is a problem.
+            _ => Err(Fault::internal(
+                "policy",
+                format!("{} was read, but not whole", dir.display()),
+                "report this as a bug",
+            )),
+        }
     }
 
     /// SHA-256 over schema, policies and entities. A comment counts too: what was reviewed is what is hashed.
@@ -146,6 +223,12 @@ impl Policy {
     #[must_use]
     pub fn plugins(&self) -> Vec<ServiceName> {
         self.ownership.services().cloned().collect()
+    }
+
+    /// What the rule called `id` says of itself.
+    #[must_use]
+    pub fn rule(&self, id: &str) -> Option<RuleFacts> {
+        Some(RuleFacts::of(id, self.rules.get(id)?))
     }
 
     /// Answers `request`. Whatever keeps a rule from being evaluated denies: a rule that fails might have forbidden it.

@@ -98,25 +98,37 @@ pub async fn run(args: &DeployArgs, global: &Global) -> Result<u8, Fault> {
 }
 
 fn request(args: &DeployArgs, mode: Mode) -> Result<Request, Fault> {
+    let (service, environment, commit) = pair(&args.service, &args.env, &args.commit)?;
+    let on_failure = match args.on_failure {
+        OnFailureFlag::Leave => OnFailure::Leave,
+        OnFailureFlag::Rollback => OnFailure::Rollback,
+    };
+    Ok(Request { service, environment, commit, mode, on_failure })
+}
+
+/// What is to be deployed where, as it stands on a command line.
+///
+/// # Errors
+/// A [`Fault`] that names the argument and its rule.
+pub fn pair(
+    service: &str,
+    environment: &str,
+    commit: &str,
+) -> Result<(ServiceName, Environment, Commit), Fault> {
     let bad =
         |flag: &str, error: &NameError, help: &str| Fault::usage("usage", format!("{flag}: {error}"), help);
-    Ok(Request {
-        service: ServiceName::parse(&args.service)
+    Ok((
+        ServiceName::parse(service)
             .map_err(|error| bad("SERVICE", &error, "`host services` lists the services"))?,
-        environment: Environment::parse(&args.env).map_err(|error| {
+        Environment::parse(environment).map_err(|error| {
             bad("--env", &error, "`host services` lists the environments, `prod` for example")
         })?,
-        commit: Commit::parse(&args.commit).map_err(|error| {
+        Commit::parse(commit).map_err(|error| {
             let help =
                 "name the commit itself, never a branch or a tag: --commit $(git rev-parse <branch or tag>)";
             bad("--commit", &error, help)
         })?,
-        mode,
-        on_failure: match args.on_failure {
-            OnFailureFlag::Leave => OnFailure::Leave,
-            OnFailureFlag::Rollback => OnFailure::Rollback,
-        },
-    })
+    ))
 }
 
 /// One run and its answer: the exit code, and what came of it.

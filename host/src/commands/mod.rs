@@ -2,6 +2,7 @@
 
 mod completions;
 mod deploy;
+mod policy;
 mod runs;
 mod schema;
 mod services;
@@ -34,6 +35,7 @@ Examples:
   host deploy project-manager --env prod --commit $(git rev-parse HEAD) --run-now
   host services
   host runs list --service project-manager
+  host policy explain project-manager --env prod
 
 Exit codes: 0 planned or deployed · 1 failed or rolled back · 2 usage or configuration ·
 3 blocked, denied or unsupported · 4 a channel is missing · 5 the plan no longer fits ·
@@ -64,6 +66,7 @@ enum Command {
     Deploy(deploy::DeployArgs),
     Services(services::ServicesArgs),
     Runs(runs::RunsArgs),
+    Policy(policy::PolicyArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
 }
@@ -105,6 +108,7 @@ impl Cli {
             Command::Deploy(args) => deploy::run(args, &self.global).await,
             Command::Services(args) => services::run(args, &self.global),
             Command::Runs(args) => runs::run(args, &self.global),
+            Command::Policy(args) => policy::run(args, &self.global).await,
             Command::Schema(args) => schema::run(args, self.global.output),
             Command::Completions(args) => completions::run(args),
         }

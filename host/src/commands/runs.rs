@@ -47,7 +47,7 @@ enum RunsCommand {
 /// What `host runs list` answers.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct RunsList {
+pub(super) struct RunList {
     /// Version of these fields.
     #[schemars(extend("const" = SCHEMA))]
     schema_version: u32,
@@ -60,7 +60,7 @@ pub(super) struct RunsList {
 /// What `host runs show` answers: one run, with every operation of every pass as the journal has it.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct RunsShow {
+pub(super) struct RunShow {
     /// Version of these fields.
     #[schemars(extend("const" = SCHEMA))]
     schema_version: u32,
@@ -76,7 +76,7 @@ pub fn run(args: &RunsArgs, global: &Global) -> Result<u8, Fault> {
         RunsCommand::List { service, limit } => {
             let runs = journal.list(service.as_deref(), *limit)?;
             match global.output {
-                Output::Json => print_json(&RunsList { schema_version: SCHEMA, ok: true, runs })?,
+                Output::Json => print_json(&RunList { schema_version: SCHEMA, ok: true, runs })?,
                 Output::Text => print(&list(&runs, service.as_deref()))?,
             }
         }
@@ -89,7 +89,7 @@ pub fn run(args: &RunsArgs, global: &Global) -> Result<u8, Fault> {
                 ));
             };
             match global.output {
-                Output::Json => print_json(&RunsShow { schema_version: SCHEMA, ok: true, detail })?,
+                Output::Json => print_json(&RunShow { schema_version: SCHEMA, ok: true, detail })?,
                 Output::Text => print(&show(&detail))?,
             }
         }

@@ -34,6 +34,12 @@ enum Document {
     RunsList,
     /// What `host runs show` answers
     RunsShow,
+    /// What `host policy check` answers
+    PolicyCheck,
+    /// What `host policy test` answers
+    PolicyTest,
+    /// What `host policy explain` answers
+    PolicyExplain,
     /// What any command answers where it could not do its work
     Fault,
 }
@@ -46,6 +52,9 @@ impl Document {
             Self::Services => include_str!("../../schemas/services.json"),
             Self::RunsList => include_str!("../../schemas/runs-list.json"),
             Self::RunsShow => include_str!("../../schemas/runs-show.json"),
+            Self::PolicyCheck => include_str!("../../schemas/policy-check.json"),
+            Self::PolicyTest => include_str!("../../schemas/policy-test.json"),
+            Self::PolicyExplain => include_str!("../../schemas/policy-explain.json"),
             Self::Fault => include_str!("../../schemas/fault.json"),
         }
     }
@@ -93,16 +102,19 @@ mod tests {
     use schemars::{JsonSchema, Schema};
 
     use super::*;
-    use crate::commands::{runs, services};
+    use crate::commands::{policy, runs, services};
     use crate::report::{FaultReport, Report, SCHEMA};
 
     fn generated(document: Document) -> Schema {
         let name = document.name();
         match document {
             Document::Report => schema::<Report>(&name),
-            Document::Services => schema::<services::Services>(&name),
-            Document::RunsList => schema::<runs::RunsList>(&name),
-            Document::RunsShow => schema::<runs::RunsShow>(&name),
+            Document::Services => schema::<services::ServiceList>(&name),
+            Document::RunsList => schema::<runs::RunList>(&name),
+            Document::RunsShow => schema::<runs::RunShow>(&name),
+            Document::PolicyCheck => schema::<policy::check::PolicyCheck>(&name),
+            Document::PolicyTest => schema::<policy::test::PolicyTest>(&name),
+            Document::PolicyExplain => schema::<policy::explain::PolicyExplanation>(&name),
             Document::Fault => schema::<FaultReport>(&name),
         }
     }
@@ -145,7 +157,11 @@ mod tests {
                  UPDATE_SCHEMAS=1 cargo test -p host --lib schema",
                 file.display()
             );
-            assert!(update || document.kept() == kept, "{} was compiled in before it changed", file.display());
+            assert!(
+                update || document.kept() == kept,
+                "{} was compiled in before it changed",
+                file.display()
+            );
         }
     }
 

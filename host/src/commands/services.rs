@@ -17,7 +17,7 @@ pub struct ServicesArgs {}
 /// What `host services` answers.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Services {
+pub(super) struct ServiceList {
     /// Version of these fields.
     #[schemars(extend("const" = SCHEMA))]
     schema_version: u32,
@@ -32,7 +32,7 @@ pub fn run(_args: &ServicesArgs, global: &Global) -> Result<u8, Fault> {
     let services = host.services()?;
     let ok = services.iter().all(|service| service.error.is_none());
     match global.output {
-        Output::Json => print_json(&Services { schema_version: SCHEMA, ok, services })?,
+        Output::Json => print_json(&ServiceList { schema_version: SCHEMA, ok, services })?,
         Output::Text => print(&text(&services))?,
     }
     Ok(if ok { 0 } else { 2 })

@@ -41,7 +41,8 @@ mod tests {
         let validator = jsonschema::validator_for(schema.as_value()).expect("a schema");
         let (kept, broken): (Vec<&str>, Vec<&str>) = texts.iter().partition(|text| rule(text));
         assert!(!kept.is_empty() && !broken.is_empty(), "{texts:?} are on one side of the rule");
-        for (text, keeps) in kept.iter().map(|text| (text, true)).chain(broken.iter().map(|text| (text, false)))
+        for (text, keeps) in
+            kept.iter().map(|text| (text, true)).chain(broken.iter().map(|text| (text, false)))
         {
             assert_eq!(validator.is_valid(&(*text).into()), keeps, "{} {text:?}", T::schema_name());
         }
@@ -50,7 +51,8 @@ mod tests {
     #[test]
     fn a_schema_takes_what_the_rule_takes() {
         let (longest, longer) = ("a".repeat(63), "a".repeat(64));
-        let names = ["a", "a-b", "backend-core", "9", "", "-a", "a-", "a--b", "A", "a b", "ä", &longest, &longer];
+        let names =
+            ["a", "a-b", "backend-core", "9", "", "-a", "a-", "a--b", "A", "a b", "ä", &longest, &longer];
         agree::<ServiceName>(&names, |text| ServiceName::parse(text).is_ok());
         agree::<Environment>(&names, |text| Environment::parse(text).is_ok());
         agree::<RuntimeName>(&names, |text| RuntimeName::parse(text).is_ok());

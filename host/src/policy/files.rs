@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 
-use super::problem::{Problem, Problems};
-use crate::names::Digest;
+use super::problem::{Place, Problem, Problems};
 
 /// Largest sum of all files that are read, in bytes.
 const LARGEST: u64 = 4 << 20;
@@ -24,7 +23,7 @@ const TESTS: &str = "tests";
 /// A file, read.
 #[derive(Debug)]
 pub(super) struct Text {
-    /// Name in the folder.
+    /// Name in the policy folder.
     pub(super) name: String,
     /// What it says.
     pub(super) text: String,
@@ -32,11 +31,15 @@ pub(super) struct Text {
 
 impl Text {
     /// `compose.cedar:3:5` of the byte at `offset`.
-    pub(super) fn place(&self, offset: usize) -> String {
+    pub(super) fn place(&self, offset: usize) -> Place {
         let before = self.text.get(..offset).unwrap_or(&self.text);
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or(before).chars().count() + 1;
-        format!("{}:{line}:{column}", self.name)
+        self.at(line, column)
+    }
+
+    fn at(&self, line: usize, column: usize) -> Place {
+        Place { file: self.name.clone(), line: Some(line), column: Some(column) }
     }
 
     /// The file as JSON.
@@ -44,101 +47,95 @@ impl Text {
         serde_json::from_str(&self.text).map_err(|error| {
             let text = error.to_string();
             let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
-            Problem::new(code, format!("{}:{}:{}: {what}", self.name, error.line(), error.column()), remedy)
+            Problem::at(self.at(error.line(), error.column()), code, what, remedy)
         })
     }
 
     /// `entities.json:7:3` of the last place where `word` stands in quotes, or the file's name.
-    pub(super) fn place_of(&self, word: &str) -> String {
-        self.text.rfind(&format!("{word:?}")).map_or_else(|| self.name.clone(), |offset| self.place(offset))
+    pub(super) fn place_of(&self, word: &str) -> Place {
+        self.text.rfind(&format!("{word:?}")).map_or_else(
+            || Place { file: self.name.clone(), line: None, column: None },
+            |offset| self.place(offset),
+        )
     }
 }
 
-/// Everything that decides.
-#[derive(Debug)]
+/// Everything that decides, as far as it could be read.
+#[derive(Debug, Default)]
 pub(super) struct Sources {
-    pub(super) schema: Text,
+    pub(super) schema: Option<Text>,
     pub(super) policies: Vec<Text>,
-    pub(super) entities: Text,
+    pub(super) entities: Option<Text>,
     /// Over names, sizes and bytes of all of them, in the order of their names.
-    pub(super) digest: Digest,
+    pub(super) hash: Sha256,
 }
 
 /// Schema, policies and entities of `dir`.
-pub(super) fn read(dir: &Path) -> Result<Sources, Problems> {
-    let mut folder = Folder::open(dir)?;
-    let mut policies = Vec::new();
-    let (mut schema, mut entities) = (None, None);
-    let mut hash = Sha256::new();
-    for name in folder.names()? {
-        let known = Path::new(&name);
-        let extension = known.extension().and_then(|extension| extension.to_str());
+pub(super) fn read(dir: &Path, problems: &mut Problems) -> Sources {
+    let mut sources = Sources::default();
+    let Some(mut folder) = problems.taken(Folder::open(dir)) else { return sources };
+    let names = folder.names(problems);
+    for name in &names {
+        let extension = Path::new(name).extension().and_then(|extension| extension.to_str());
         if name.starts_with('.') || name == TESTS || extension == Some("md") {
             continue;
         }
         if name != SCHEMA && name != ENTITIES && extension != Some("cedar") {
-            folder
-                .stray(&name, "give rules the ending .cedar and notes the ending .md, or move it elsewhere");
+            let remedy = "give rules the ending .cedar and notes the ending .md, or move it elsewhere";
+            problems.push(stray(name, remedy));
             continue;
         }
-        let Some(text) = folder.read(&name) else { continue };
-        hash.update(format!("{name} {}\n", text.text.len()));
-        hash.update(&text.text);
+        let Some(text) = problems.taken(folder.read(name)) else { continue };
+        sources.hash.update(format!("{name} {}\n", text.text.len()));
+        sources.hash.update(&text.text);
         match name.as_str() {
-            SCHEMA => schema = Some(text),
-            ENTITIES => entities = Some(text),
-            _ => policies.push(text),
+            SCHEMA => sources.schema = Some(text),
+            ENTITIES => sources.entities = Some(text),
+            _ => sources.policies.push(text),
         }
     }
     // A file that is there and unreadable was already reported.
-    for (name, found) in [(SCHEMA, schema.is_some()), (ENTITIES, entities.is_some())] {
-        if !found && !folder.path.join(name).exists() {
-            folder.problems.push(Problem::new(
-                "policy-missing",
-                format!("{} has no {name}", dir.display()),
-                "point `policies` in host.toml to a complete policy folder",
-            ));
-        }
-    }
-    folder.problems.or(())?;
-    match (schema, entities) {
-        (Some(schema), Some(entities)) => {
-            Ok(Sources { schema, policies, entities, digest: Digest::from_hash(hash) })
-        }
-        _ => Err(Problem::new(
+    for name in [SCHEMA, ENTITIES].into_iter().filter(|name| !names.iter().any(|found| found == name)) {
+        problems.push(Problem::new(
             "policy-missing",
-            format!("{} changed while it was read", dir.display()),
-            "run this again",
-        )
-        .into()),
+            format!("{} has no {name}", dir.display()),
+            "point `policies` in host.toml to a complete policy folder",
+        ));
     }
+    sources
 }
 
 /// The policy tests of `dir`; none where it has no folder of tests.
-pub(super) fn read_tests(dir: &Path) -> Result<Vec<Text>, Problems> {
+pub(super) fn read_tests(dir: &Path, problems: &mut Problems) -> Vec<Text> {
     if !dir.join(TESTS).exists() {
-        return Ok(Vec::new());
+        return Vec::new();
     }
-    let mut folder = Folder::open(&dir.join(TESTS))?;
+    let Some(mut folder) = problems.taken(Folder::open(&dir.join(TESTS))) else { return Vec::new() };
     let mut texts = Vec::new();
-    for name in folder.names()? {
+    for name in folder.names(problems) {
         if name.starts_with('.') {
             continue;
         }
         if Path::new(&name).extension().is_none_or(|extension| extension != "json") {
-            folder.stray(&name, "give tests the ending .json, or move it elsewhere");
+            problems.push(stray(&name, "give tests the ending .json, or move it elsewhere"));
             continue;
         }
-        texts.extend(folder.read(&name));
+        let text = problems.taken(folder.read(&name));
+        texts.extend(text.map(|text| Text { name: format!("{TESTS}/{name}"), ..text }));
     }
-    folder.problems.or(texts)
+    texts
+}
+
+/// A misnamed file must not look as if it applied.
+fn stray(name: &str, remedy: &str) -> Problem {
+    let what = format!("{name} is nothing that the host reads in a policy folder");
+    Problem::new("policy-stray-file", what, remedy)
 }
 
 struct Folder {
     /// Without symbolic links.
     path: PathBuf,
     left: u64,
-    problems: Problems,
 }
 
 impl Folder {
@@ -153,12 +150,12 @@ impl Folder {
         let path = fs::canonicalize(dir).map_err(missing)?;
         let metadata = fs::metadata(&path).map_err(missing)?;
         guarded(&dir.display().to_string(), &metadata)?;
-        Ok(Self { path, left: LARGEST, problems: Problems::default() })
+        Ok(Self { path, left: LARGEST })
     }
 
     /// Sorted, so that the digest does not depend on the file system.
-    fn names(&mut self) -> Result<Vec<String>, Problem> {
-        let unreadable = |error| {
+    fn names(&self, problems: &mut Problems) -> Vec<String> {
+        let unreadable = |error: std::io::Error| {
             Problem::new(
                 "policy-unreadable",
                 format!("{} cannot be listed: {error}", self.path.display()),
@@ -166,10 +163,14 @@ impl Folder {
             )
         };
         let mut names = Vec::new();
-        for entry in fs::read_dir(&self.path).map_err(unreadable)? {
-            match entry.map_err(unreadable)?.file_name().into_string() {
+        let Some(entries) = problems.taken(fs::read_dir(&self.path).map_err(unreadable)) else {
+            return names;
+        };
+        for entry in entries {
+            let Some(entry) = problems.taken(entry.map_err(unreadable)) else { continue };
+            match entry.file_name().into_string() {
                 Ok(name) => names.push(name),
-                Err(name) => self.problems.push(Problem::new(
+                Err(name) => problems.push(Problem::new(
                     "policy-unreadable",
                     format!("the file name {} is not UTF-8", name.display()),
                     "rename it",
@@ -177,26 +178,11 @@ impl Folder {
             }
         }
         names.sort_unstable();
-        Ok(names)
+        names
     }
 
-    /// A misnamed file must not look as if it applied.
-    fn stray(&mut self, name: &str, remedy: &str) {
-        self.problems.push(Problem::new(
-            "policy-stray-file",
-            format!("{name} is nothing that the host reads in a policy folder"),
-            remedy,
-        ));
-    }
-
-    fn read(&mut self, name: &str) -> Option<Text> {
-        match self.try_read(name) {
-            Ok(text) => Some(Text { name: name.to_owned(), text }),
-            Err(problem) => {
-                self.problems.push(problem);
-                None
-            }
-        }
+    fn read(&mut self, name: &str) -> Result<Text, Problem> {
+        Ok(Text { name: name.to_owned(), text: self.try_read(name)? })
     }
 
     fn try_read(&mut self, name: &str) -> Result<String, Problem> {

@@ -64,6 +64,11 @@ impl Ownership {
         self.services.keys()
     }
 
+    /// Environments, in the order of the file.
+    pub(super) fn environments(&self) -> &[Environment] {
+        &self.environments
+    }
+
     /// Whether `plugin` has a block.
     pub(super) fn knows(&self, plugin: &ServiceName) -> bool {
         self.services.contains_key(plugin)
@@ -98,10 +103,10 @@ impl Ownership {
     }
 }
 
-/// Parses and checks [`ENTITIES`].
-pub(super) fn parse(file: &Text) -> Result<Ownership, Problems> {
-    let parsed: File = file.json("policy-entities", FORM)?;
-    let mut reader = Reader { file, problems: Problems::default(), shares: BTreeMap::new() };
+/// Parses and checks [`ENTITIES`]; nothing where it cannot be read as a whole.
+pub(super) fn parse(file: &Text, problems: &mut Problems) -> Option<Ownership> {
+    let parsed: File = problems.taken(file.json("policy-entities", FORM))?;
+    let mut reader = Reader { file, problems, shares: BTreeMap::new() };
     reader.once(&parsed.environments, Environment::as_str);
     reader.once(&parsed.teams, ConfigName::as_str);
     let mut services = BTreeMap::new();
@@ -129,20 +134,20 @@ pub(super) fn parse(file: &Text) -> Result<Ownership, Problems> {
         }
         services.insert(service, block.team);
     }
-    let Reader { problems, shares, .. } = reader;
-    problems.or(Ownership { environments: parsed.environments, teams: parsed.teams, services, shares })
+    let shares = reader.shares;
+    Some(Ownership { environments: parsed.environments, teams: parsed.teams, services, shares })
 }
 
 struct Reader<'a> {
     file: &'a Text,
-    problems: Problems,
+    problems: &'a mut Problems,
     shares: Shares,
 }
 
 impl Reader<'_> {
     fn problem(&mut self, word: &str, what: &str, remedy: &str) {
         let place = self.file.place_of(word);
-        self.problems.push(Problem::new("policy-entities", format!("{place}: {what}"), remedy));
+        self.problems.push(Problem::at(place, "policy-entities", what, remedy));
     }
 
     fn once<T>(&mut self, names: &[T], text: impl Fn(&T) -> &str) {

@@ -11,7 +11,7 @@ use cedar_policy::{
 
 use super::files::{ENTITIES, Text};
 use super::ownership::Ownership;
-use super::problem::{Problem, Problems, nearest};
+use super::problem::{Place, Problem, Problems, nearest};
 use super::schema::Vocabulary;
 use crate::names::ConfigName;
 
@@ -27,7 +27,7 @@ const DEPTH: u32 = 1;
 pub(super) struct Rule {
     pub(super) reason: String,
     /// `compose.cedar:4:1`
-    pub(super) place: String,
+    pub(super) place: Place,
     file: usize,
 }
 
@@ -47,29 +47,28 @@ impl Rules {
         self.by_id.get(id)
     }
 
+    /// All of them with their ids, in the order of these.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Policy)> {
+        self.by_id.keys().filter_map(|id| Some((id.as_str(), self.set.policy(&PolicyId::new(id))?)))
+    }
+
     /// The permits with their ids, in the order of these.
     pub(super) fn permits(&self) -> impl Iterator<Item = (&str, &Policy)> {
-        self.by_id
-            .keys()
-            .filter_map(|id| Some((id.as_str(), self.set.policy(&PolicyId::new(id))?)))
-            .filter(|(_, policy)| policy.effect() == Effect::Permit)
+        self.iter().filter(|(_, policy)| policy.effect() == Effect::Permit)
     }
 }
 
-/// Parses the rules of all `files` and names each by its `@id`.
-pub(super) fn parse(files: &[Text]) -> Result<Rules, Problems> {
+/// Parses the rules of all `files`, as far as they can be, and names each by its `@id`.
+pub(super) fn parse(files: &[Text], problems: &mut Problems) -> Rules {
     let mut rules = Rules { set: PolicySet::new(), by_id: BTreeMap::new() };
-    let mut problems = Problems::default();
     for (index, file) in files.iter().enumerate() {
         match PolicySet::from_str(&file.text) {
             Ok(set) => {
                 problems.extend(set.templates().map(|template| {
-                    let place = file.place(offset_of(file, &template.to_cedar()));
-                    Problem::new(
+                    Problem::at(
+                        file.place(offset_of(file, &template.to_cedar())),
                         "policy-template",
-                        format!(
-                            "{place}: a template applies to nothing by itself, and the host fills none in"
-                        ),
+                        "a template applies to nothing by itself, and the host fills none in",
                         "write a rule; what differs from service to service belongs in entities.json",
                     )
                 }));
@@ -82,15 +81,12 @@ pub(super) fn parse(files: &[Text]) -> Result<Rules, Problems> {
                 let label = error.source_locations.first();
                 let place = file.place(label.map_or(0, |label| label.loc.start));
                 let remedy = error.help.or_else(|| label.and_then(|label| label.label.clone()));
-                Problem::new(
-                    "policy-syntax",
-                    format!("{place}: {}", error.message),
-                    remedy.unwrap_or_else(|| "mend the rule".to_owned()),
-                )
+                let remedy = remedy.unwrap_or_else(|| "mend the rule".to_owned());
+                Problem::at(place, "policy-syntax", error.message, remedy)
             })),
         }
     }
-    problems.or(rules)
+    rules
 }
 
 /// A set has no order; the file has.
@@ -114,52 +110,51 @@ fn add(
     (offset, policy): (usize, &Policy),
 ) -> Result<(), Problem> {
     let place = file.place(offset);
+    let wrong = |what: String, remedy: &str| Problem::at(place.clone(), "policy-annotation", what, remedy);
     let annotated = |key, what: &str, remedy: &str| {
-        policy.annotation(key).filter(|text| !text.trim().is_empty()).ok_or_else(|| {
-            Problem::new("policy-annotation", format!("{place}: this rule has no @{key}: {what}"), remedy)
-        })
+        policy
+            .annotation(key)
+            .filter(|text| !text.trim().is_empty())
+            .ok_or_else(|| wrong(format!("this rule has no @{key}: {what}"), remedy))
     };
     let id = annotated("id", "a denial could not name it", "write @id(\"…\") above it")?;
     let reason = annotated("reason", "a denial could not explain it", "write @reason(\"…\") above it")?;
     ConfigName::parse(id).map_err(|_| {
         let remedy = "use letters, digits, `.`, `_` and `-`, starting with a letter or digit";
-        Problem::new("policy-annotation", format!("{place}: the @id {id:?} is no plain word"), remedy)
+        wrong(format!("the @id {id:?} is no plain word"), remedy)
     })?;
     if reason.chars().count() > LONGEST_REASON || reason.chars().any(char::is_control) {
-        return Err(Problem::new(
-            "policy-annotation",
-            format!(
-                "{place}: the @reason of {id:?} is no single line of at most {LONGEST_REASON} characters"
-            ),
+        return Err(wrong(
+            format!("the @reason of {id:?} is no single line of at most {LONGEST_REASON} characters"),
             "say it shorter; details belong in a comment",
         ));
     }
-    let rule = Rule { reason: reason.to_owned(), place: place.clone(), file: index };
-    if let Some(other) = rules.by_id.insert(id.to_owned(), rule) {
-        return Err(Problem::new(
-            "policy-duplicate",
-            format!("{place}: the id {id:?} is that of the rule at {} too", other.place),
-            "give each rule an id of its own",
-        ));
+    let twice = |what: String| {
+        Problem::at(place.clone(), "policy-duplicate", what, "give each rule an id of its own")
+    };
+    if let Some(other) = rules.by_id.get(id) {
+        return Err(twice(format!("the id {id:?} is that of the rule at {} too", other.place)));
     }
-    rules.set.add(policy.new_id(PolicyId::new(id))).map_err(|error| {
-        Problem::new("policy-duplicate", format!("{place}: {error}"), "give each rule an id of its own")
-    })
+    rules.set.add(policy.new_id(PolicyId::new(id))).map_err(|error| twice(error.to_string()))?;
+    let rule = Rule { reason: reason.to_owned(), place: place.clone(), file: index };
+    rules.by_id.insert(id.to_owned(), rule);
+    Ok(())
 }
 
-/// Refuses rules that could never apply, or that could fail where they are evaluated.
+/// Finds rules that could never apply, or that could fail where they are evaluated; returns their ids. What rules name is
+/// held against the entities where there are some.
 pub(super) fn check(
     rules: &Rules,
     files: &[Text],
     vocabulary: &Vocabulary,
-    ownership: &Ownership,
-) -> Result<(), Problems> {
-    let mut problems = Problems::default();
+    ownership: Option<&Ownership>,
+    problems: &mut Problems,
+) -> BTreeSet<String> {
     let validator = Validator::new(vocabulary.schema().clone());
     let result = validator.validate_with_level(rules.set(), ValidationMode::Strict, DEPTH);
     let mut wrong = BTreeSet::new();
     for error in result.validation_errors() {
-        wrong.insert(error.policy_id());
+        wrong.insert(error.policy_id().to_string());
         let remedy = match error {
             ValidationError::EntityDerefLevelViolation(_) => {
                 "compare entities by name; only the plugin that asks has attributes here"
@@ -175,7 +170,7 @@ pub(super) fn check(
             ValidationWarning::ImpossiblePolicy(_) | ValidationWarning::InvalidActionApplication(_)
         );
         // A rule with an unknown name is impossible as well: one remark is enough.
-        if !wrong.insert(warning.policy_id()) && never {
+        if !wrong.insert(warning.policy_id().to_string()) && never {
             continue;
         }
         let remedy = if never {
@@ -185,34 +180,40 @@ pub(super) fn check(
         };
         problems.push(invalid(rules, files, warning.policy_id(), DetailedError::from(warning), remedy));
     }
-    for (id, rule) in &rules.by_id {
-        let Some(policy) = rules.set.policy(&PolicyId::new(id)) else { continue };
+    let Some(ownership) = ownership else { return wrong };
+    for (id, policy) in rules.iter() {
+        let Some(rule) = rules.get(id) else { continue };
         let named: BTreeSet<_> = policy.entity_literals().into_iter().collect();
         let file = files.get(rule.file);
         for uid in named.iter().filter(|uid| !is_known(uid, ownership)) {
             let place = file.and_then(|file| Some(file.place(file.text.find(&uid.to_string())?)));
-            problems.push(unknown(place.as_ref().unwrap_or(&rule.place), id, uid, ownership));
+            problems.push(unknown(place.unwrap_or_else(|| rule.place.clone()), id, uid, ownership));
+            wrong.insert(id.to_owned());
         }
     }
-    if rules.permits().next().is_none() {
-        problems.push(Problem::new(
+    wrong
+}
+
+/// A folder without any permit is the wrong folder.
+pub(super) fn none_permits(rules: &Rules) -> Option<Problem> {
+    rules.permits().next().is_none().then(|| {
+        Problem::new(
             "policy-empty",
             "no policy permits anything, so every deploy would be denied",
             "is this the right folder? The rules of the project are a start",
-        ));
-    }
-    problems.or(())
+        )
+    })
 }
 
 fn invalid(rules: &Rules, files: &[Text], id: &PolicyId, error: DetailedError, remedy: &str) -> Problem {
     let file = rules.get(id.as_ref()).and_then(|rule| files.get(rule.file));
     let offset = error.source_locations.first().map_or(0, |label| label.loc.start);
-    let place = file.map_or_else(String::new, |file| file.place(offset));
     let about = format!("for policy `{id}`");
     let what =
         error.message.strip_prefix(&about).unwrap_or(&error.message).trim_start_matches([',', ':', ' ']);
-    let what = format!("{place}: in \"{id}\": {what}");
-    Problem::new("policy-invalid", what, error.help.unwrap_or_else(|| remedy.to_owned()))
+    let what = format!("in \"{id}\": {what}");
+    let remedy = error.help.unwrap_or_else(|| remedy.to_owned());
+    Problem { place: file.map(|file| file.place(offset)), ..Problem::new("policy-invalid", what, remedy) }
 }
 
 fn is_known(uid: &EntityUid, ownership: &Ownership) -> bool {
@@ -226,7 +227,7 @@ fn is_known(uid: &EntityUid, ownership: &Ownership) -> bool {
 }
 
 /// A rule about an entity that is not in the file would never apply, and nobody would notice.
-fn unknown(place: &str, id: &str, uid: &EntityUid, ownership: &Ownership) -> Problem {
+fn unknown(place: Place, id: &str, uid: &EntityUid, ownership: &Ownership) -> Problem {
     let kind = uid.type_name().to_string();
     let remedy = match nearest(uid.id().unescaped(), ownership.ids(&kind).into_iter()) {
         Some(near) => format!("did you mean {kind}::{near:?}?"),
@@ -234,6 +235,6 @@ fn unknown(place: &str, id: &str, uid: &EntityUid, ownership: &Ownership) -> Pro
         None if kind == "SecretKey" => format!("add the SecretSource that it names to {ENTITIES}"),
         None => format!("add it to {ENTITIES}"),
     };
-    let what = format!("{place}: {id:?} names {uid}, which is not in {ENTITIES}");
-    Problem::new("policy-unknown-entity", what, remedy)
+    let what = format!("{id:?} names {uid}, which is not in {ENTITIES}");
+    Problem::at(place, "policy-unknown-entity", what, remedy)
 }

@@ -8,7 +8,7 @@ use cedar_policy::{EntityId, EntityTypeName, EntityUid, Schema, SchemaFragment};
 use serde_json::Value;
 
 use super::files::Text;
-use super::problem::{Problem, Problems};
+use super::problem::Problem;
 
 /// The schema of this host.
 pub(super) const SCHEMA: &str = include_str!("../../../policies/schema.cedarschema");
@@ -35,36 +35,51 @@ impl Vocabulary {
     }
 }
 
+/// The host's own schema.
+///
+/// # Errors
+/// Never in a host that was built: a test parses it.
+pub(super) fn own() -> Result<Vocabulary, Problem> {
+    Ok(vocabulary(understand(&own_text())?.0))
+}
+
+fn own_text() -> Text {
+    Text { name: "the host's own schema".to_owned(), text: SCHEMA.to_owned() }
+}
+
 /// Parses a schema and holds it against [`SCHEMA`].
-pub(super) fn parse(file: &Text) -> Result<Vocabulary, Problems> {
+pub(super) fn parse(file: &Text) -> Result<Vocabulary, Problem> {
     let (schema, json) = understand(file)?;
-    if file.text != SCHEMA {
-        let own = Text { name: "the host's own schema".to_owned(), text: SCHEMA.to_owned() };
-        if let Some(place) = difference(&understand(&own)?.1, &json) {
-            return Err(Problem::new(
-                "policy-schema",
-                format!("{}: not the schema of this version of the host; it differs at {place}", file.name),
-                "take the schema that comes with this version; it says what the host asks, rules belong in *.cedar",
-            )
-            .into());
-        }
+    if file.text != SCHEMA
+        && let Some(place) = difference(&understand(&own_text())?.1, &json)
+    {
+        return Err(Problem::new(
+            "policy-schema",
+            format!("{}: not the schema of this version of the host; it differs at {place}", file.name),
+            "take the schema that comes with this version; it says what the host asks, rules belong in *.cedar",
+        ));
     }
+    Ok(vocabulary(schema))
+}
+
+fn vocabulary(schema: Schema) -> Vocabulary {
     let types = schema
         .entity_types()
         .cloned()
         .chain(schema.actions().map(|action| action.type_name().clone()))
         .map(|kind| (kind.to_string(), kind))
         .collect();
-    Ok(Vocabulary { schema, types })
+    Vocabulary { schema, types }
 }
 
 /// The schema, and its meaning as JSON.
 fn understand(file: &Text) -> Result<(Schema, Value), Problem> {
     let problem = |error: &DetailedError| {
         let offset = error.source_locations.first().map_or(0, |label| label.loc.start);
-        Problem::new(
+        Problem::at(
+            file.place(offset),
             "policy-schema",
-            format!("{}: {}", file.place(offset), error.message),
+            error.message.clone(),
             "take the schema that comes with this version of the host",
         )
     };

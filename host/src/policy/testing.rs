@@ -14,25 +14,40 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::files::{self, Text};
 use super::problem::{Problem, Problems};
-use super::{Context, Decision, Policy, Principal, Request, Weekday};
+use super::{Context, Policy, Principal, Request, Weekday};
 use crate::access::{Access, Action, Resource, ResourceType};
 use crate::fault::Fault;
 use crate::names::{Digest, Environment, ServiceName};
-use crate::operation::stamp_prefix;
 
 /// What became of one case.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Outcome {
-    /// The file in `tests`.
+    /// Its name in the policy folder.
     pub file: String,
     /// The case.
     pub name: String,
+    /// What was expected.
+    pub expected: Ruling,
+    /// What came.
+    pub found: Ruling,
+    /// The message of a denial that came.
+    pub reason: Option<String>,
     /// What was expected and what came, in words; none where the case passed.
     pub failure: Option<String>,
+}
+
+/// An answer, and by which rules.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Ruling {
+    /// Whether it may happen.
+    pub effect: Expected,
+    /// Ids of the rules that decided; none where no rule permits it.
+    pub policies: BTreeSet<String>,
 }
 
 #[derive(Deserialize)]
@@ -77,10 +92,13 @@ struct Target {
     id: String,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+/// Whether something may happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-enum Expected {
+pub enum Expected {
+    /// It may.
     Permit,
+    /// It may not.
     Deny,
 }
 
@@ -103,14 +121,13 @@ impl Expected {
 /// Policies that cannot be loaded, tests that cannot be read or are none.
 pub fn run(dir: &Path) -> Result<Vec<Outcome>, Fault> {
     let policy = Policy::load(dir)?;
-    let mut outcomes = Vec::new();
-    for text in files::read_tests(dir)? {
-        let file = parse(&text)?;
-        for case in &file.cases {
-            let failure = failure(case, &policy.decide(&request(case, &file)));
-            outcomes.push(Outcome { file: text.name.clone(), name: case.name.clone(), failure });
-        }
-    }
+    let mut problems = Problems::default();
+    let files = read(dir, &mut problems);
+    let files = problems.or(files)?;
+    let outcomes: Vec<Outcome> = files
+        .iter()
+        .flat_map(|(name, file)| file.cases.iter().map(|case| outcome(&policy, name, file, case)))
+        .collect();
     if outcomes.is_empty() {
         return Err(Fault::usage(
             "policy-tests-missing",
@@ -121,27 +138,46 @@ pub fn run(dir: &Path) -> Result<Vec<Outcome>, Fault> {
     Ok(outcomes)
 }
 
-fn parse(text: &Text) -> Result<File, Problems> {
-    let file: File = text.json("policy-test", "mend the test, or remove it")?;
+/// How many cases the folder `dir` has, and what is wrong with them.
+pub(super) fn count(dir: &Path, problems: &mut Problems) -> usize {
+    read(dir, problems).iter().map(|(_, file)| file.cases.len()).sum()
+}
+
+/// The test files of `dir` that can be read, by name.
+fn read(dir: &Path, problems: &mut Problems) -> Vec<(String, File)> {
+    let texts = files::read_tests(dir, problems);
+    texts.into_iter().filter_map(|text| Some((text.name.clone(), parse(&text, problems)?))).collect()
+}
+
+fn parse(text: &Text, problems: &mut Problems) -> Option<File> {
+    let file: File = problems.taken(text.json("policy-test", "mend the test, or remove it"))?;
     let mut seen = BTreeSet::new();
-    let mut problems = Problems::default();
     problems.extend(file.cases.iter().filter(|case| !seen.insert(&case.name)).map(|case| {
-        let what = format!("{}: two cases are called {:?}", text.place_of(&case.name), case.name);
-        Problem::new("policy-test", what, "give each a name of its own")
+        let what = format!("two cases are called {:?}", case.name);
+        Problem::at(text.place_of(&case.name), "policy-test", what, "give each a name of its own")
     }));
-    problems.or(file)
+    Some(file)
+}
+
+fn outcome(policy: &Policy, name: &str, file: &File, case: &Case) -> Outcome {
+    let decision = policy.decide(&request(case, file));
+    let expected = Ruling { effect: case.expect, policies: case.policies.clone() };
+    let found =
+        Ruling { effect: Expected::of(decision.allowed), policies: decision.policies.into_iter().collect() };
+    let failure = failure(case, &expected, &found, decision.reason.as_deref().unwrap_or_default());
+    Outcome {
+        file: name.to_owned(),
+        name: case.name.clone(),
+        expected,
+        found,
+        reason: decision.reason,
+        failure,
+    }
 }
 
 fn request(case: &Case, file: &File) -> Request {
     let plugin = case.plugin.as_ref().unwrap_or(&file.plugin);
     let Target { kind, ref id } = case.resource;
-    let group = match kind {
-        ResourceType::EnvKey => {
-            id.split_once('/').map(|(runtime, _)| format!("{runtime}/{}", stamp_prefix(plugin)))
-        }
-        ResourceType::SecretKey => id.split_once('/').map(|(source, _)| source.to_owned()),
-        _ => None,
-    };
     let Different { environment, operator, weekday, minute_of_day } = &case.context;
     let usual = &file.context;
     Request {
@@ -149,7 +185,7 @@ fn request(case: &Case, file: &File) -> Request {
             plugin: plugin.clone(),
             digest: case.digest.clone().unwrap_or_else(|| Digest::of(b"")),
         },
-        access: Access { action: case.action, resource: Resource { kind, id: id.clone(), group } },
+        access: Access { action: case.action, resource: Resource::asked_by(plugin, kind, id) },
         context: Context {
             environment: environment.as_ref().unwrap_or(&usual.environment).clone(),
             operator: operator.as_ref().unwrap_or(&usual.operator).clone(),
@@ -159,25 +195,23 @@ fn request(case: &Case, file: &File) -> Request {
     }
 }
 
-fn failure(case: &Case, decision: &Decision) -> Option<String> {
-    let reason = decision.reason.as_deref().unwrap_or_default();
-    let decided: BTreeSet<_> = decision.policies.iter().cloned().collect();
-    let found = Expected::of(decision.allowed);
-    if found != case.expect || decided != case.policies {
-        let expected = verdict(case.expect, &case.policies);
-        return Some(format!("expected {expected}, got {}{}", verdict(found, &decided), indented(reason)));
+fn failure(case: &Case, expected: &Ruling, found: &Ruling, reason: &str) -> Option<String> {
+    if found != expected {
+        return Some(format!("expected {expected}, got {found}{}", indented(reason)));
     }
     let part = case.reason.as_deref()?;
     (!reason.contains(part)).then(|| format!("the reason does not say {part:?}{}", indented(reason)))
 }
 
 /// `permit by owner-rolls-back`.
-fn verdict(expected: Expected, policies: &BTreeSet<String>) -> String {
-    if policies.is_empty() {
-        return format!("{} by no policy", expected.as_str());
+impl std::fmt::Display for Ruling {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.policies.is_empty() {
+            return write!(f, "{} by no policy", self.effect.as_str());
+        }
+        let policies: Vec<_> = self.policies.iter().map(String::as_str).collect();
+        write!(f, "{} by {}", self.effect.as_str(), policies.join(", "))
     }
-    let policies: Vec<_> = policies.iter().map(String::as_str).collect();
-    format!("{} by {}", expected.as_str(), policies.join(", "))
 }
 
 /// `text` below a first line.

@@ -1,5 +1,6 @@
 //! The module as its callers see it: a folder on disk, a fault or a decision.
 
+mod check;
 mod decide;
 mod identity;
 mod load;

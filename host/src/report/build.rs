@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{
-    BuildPart, DIGEST_SOURCE, Decision, DeploymentPart, ErrorPart, ExpectationPart, GuardPart, Looked, Mode, PluginPart, PolicyPart,
-    RegistryPart, Report, RollbackPart, RunPart, SCHEMA, SecretsPart, SourcePart, StepDecision, StepOutcome, StepPart,
-    TargetPart, VerificationPart, Whereabouts,
+    BuildPart, DIGEST_SOURCE, Decision, DeploymentPart, ErrorPart, ExpectationPart, GuardPart, Looked, Mode,
+    PluginPart, PolicyPart, RegistryPart, Report, RollbackPart, RunPart, SCHEMA, SecretsPart, SourcePart,
+    StepDecision, StepOutcome, StepPart, TargetPart, VerificationPart, Whereabouts,
 };
 use crate::answer::{Answer, CallError, Literal};
 use crate::artifact::{Artifact, Pair};

@@ -301,7 +301,7 @@ fn filled(out: &mut String, first: &str, next: &str, text: &str) -> fmt::Result 
         } else if !empty {
             line.push(' ');
         }
-        line.push_str(word);
+        line.push_str(&word);
         empty = false;
     }
     writeln!(out, "{}", line.trim_end())

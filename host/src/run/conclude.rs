@@ -13,6 +13,7 @@ use super::proof::Shortfall;
 use super::{Host, Request, Undone};
 
 const UNCHANGED: &str = "nothing was changed";
+const AGAIN: &str = "mend the cause, then run the same command again";
 
 pub fn unsupported_service(host: &Host, request: &Request) -> RunResult {
     let known: Vec<String> = host.policy.plugins().iter().map(ToString::to_string).collect();
@@ -155,8 +156,11 @@ pub fn conclude_live(
     // to be looked into whatever stands; and what the service's owner knows of a failure comes first.
     let owner = shortfall.ending().map(|ending| ending.recommended_action.clone()).filter(|own| !own.is_empty());
     result.recommended_action = match (result.recommended_action.take(), owner) {
-        (Some(advice), _) if result.decision == Decision::Diverged => Some(format!("{advice}; {}", stands.next)),
         (Some(advice), _) if !effect => Some(advice),
+        (Some(advice), _) if result.decision == Decision::Diverged => match stands.next == AGAIN {
+            true => Some(advice),
+            false => Some(format!("{advice}; {}", stands.next)),
+        },
         (_, Some(own)) => Some(format!("{own}; {}", stands.next)),
         (_, None) => Some(stands.next),
     };
@@ -170,7 +174,6 @@ struct Stands {
 }
 
 fn what_stands(host: &Host, request: &Request, steps: &[Step]) -> Stands {
-    let again = "mend the cause, then run the same command again";
     if let Some(left) = steps.iter().find(|step| step.left) {
         // Its own error says what runs now and what could not be taken back.
         let what = format!(
@@ -193,7 +196,7 @@ fn what_stands(host: &Host, request: &Request, steps: &[Step]) -> Stands {
         } else {
             UNCHANGED
         };
-        return Stands { now: now.to_owned(), next: again.to_owned() };
+        return Stands { now: now.to_owned(), next: AGAIN.to_owned() };
     };
     let now = format!(
         "{}/{} was started from commit {}, which is not verified; it was left as it is",
@@ -202,7 +205,7 @@ fn what_stands(host: &Host, request: &Request, steps: &[Step]) -> Stands {
     let look = format!("look with `{} logs {}`", host.docker(&call.runtime), call.container);
     let next = match previous_commit(std::slice::from_ref(step), &request.commit) {
         Some(commit) => format!("{look}; go back with `{}`", host.command(request, &commit)),
-        None => format!("{look}; {again}"),
+        None => format!("{look}; {AGAIN}"),
     };
     Stands { now, next }
 }

@@ -30,7 +30,7 @@ use conclude::{
 };
 use proof::Shortfall;
 
-pub use services::{EnvironmentRow, ServiceRow};
+pub use services::{EnvironmentRow, ServiceRow, components};
 
 /// What is asked for.
 #[derive(Debug, Clone)]

@@ -1,5 +1,7 @@
 //! Which services can be deployed where.
 
+use std::path::Path;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -32,22 +34,30 @@ pub struct EnvironmentRow {
     pub runtime: RuntimeName,
 }
 
+/// The services that have a component in `folder`, by the names of the files.
+///
+/// # Errors
+/// A [`Fault`] that names a folder that cannot be read.
+pub fn components(folder: &Path) -> Result<Vec<ServiceName>, Fault> {
+    let entries = std::fs::read_dir(folder).map_err(|error| {
+        Fault::usage(
+            "plugins-folder",
+            format!("the plugin folder {} cannot be read: {error}", folder.display()),
+            "set `plugins` in host.toml to the folder of the components",
+        )
+    })?;
+    let service = |entry: std::fs::DirEntry| {
+        let name = entry.file_name().into_string().ok()?;
+        ServiceName::parse(name.strip_suffix(".wasm")?).ok()
+    };
+    Ok(entries.flatten().filter_map(service).collect())
+}
+
 impl Host {
     /// Every service that has a plugin or that policy knows, by name.
     pub fn services(&self) -> Result<Vec<ServiceRow>, Fault> {
         let mut names = self.policy.plugins();
-        let folder = &self.config.plugins;
-        let entries = std::fs::read_dir(folder).map_err(|error| {
-            Fault::usage(
-                "plugins-folder",
-                format!("the plugin folder {} cannot be read: {error}", folder.display()),
-                "set `plugins` in host.toml to the folder of the components",
-            )
-        })?;
-        names.extend(entries.flatten().filter_map(|entry| {
-            let name = entry.file_name().into_string().ok()?;
-            ServiceName::parse(name.strip_suffix(".wasm")?).ok()
-        }));
+        names.extend(components(&self.config.plugins)?);
         names.sort();
         names.dedup();
         Ok(names.iter().map(|name| self.service(name)).collect())

@@ -7,6 +7,8 @@
     reason = "a stage that cannot be set is a failed test"
 )]
 
+mod contract;
+
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -173,12 +175,14 @@ impl Run {
         command.output().expect("a program that runs").into()
     }
 
-    /// The answer as JSON.
+    /// The answer as JSON, which must keep its schema.
     #[must_use]
     pub fn json(&self) -> Value {
         let answer = serde_json::from_str(&self.stdout);
         assert!(answer.is_ok(), "no JSON: {self:?}");
-        answer.unwrap_or_default()
+        let answer = answer.unwrap_or_default();
+        contract::hold(&answer);
+        answer
     }
 
     /// A text of the JSON answer; empty if there is none.

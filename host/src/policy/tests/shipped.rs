@@ -32,24 +32,14 @@ fn the_schema_has_the_actions_of_the_code() {
 fn the_schema_has_the_resource_types_of_the_code() {
     let schema = schema();
     let touched: BTreeSet<_> = schema.resources().map(ToString::to_string).collect();
-    let known: BTreeSet<_> = RESOURCE_TYPES.iter().map(|kind| kind.as_str().to_owned()).collect();
+    let known: BTreeSet<_> = ResourceType::ALL.iter().map(|kind| kind.as_str().to_owned()).collect();
     assert_eq!(touched, known);
 }
 
-/// Complete as long as [`listed`] compiles.
-const RESOURCE_TYPES: [ResourceType; 9] = [
-    ResourceType::Repository,
-    ResourceType::Image,
-    ResourceType::EnvKey,
-    ResourceType::ComposeService,
-    ResourceType::Container,
-    ResourceType::Deployment,
-    ResourceType::KubernetesObject,
-    ResourceType::SecretKey,
-    ResourceType::HealthTarget,
-];
-
-#[expect(dead_code, reason = "a new resource type fails to compile here, and belongs into the list above")]
+#[expect(
+    dead_code,
+    reason = "a new resource type fails to compile here, and belongs into `ResourceType::ALL`"
+)]
 fn listed(kind: ResourceType) {
     match kind {
         ResourceType::Repository

@@ -22,7 +22,7 @@ fn with_case(rest: &str) -> Folder {
 fn failure(rest: &str) -> String {
     let outcomes = testing::run(with_case(rest).path()).unwrap();
     let [outcome] = outcomes.as_slice() else { panic!("{outcomes:?}") };
-    assert_eq!((outcome.file.as_str(), outcome.name.as_str()), ("case.json", "retag"));
+    assert_eq!((outcome.file.as_str(), outcome.name.as_str()), ("tests/case.json", "retag"));
     outcome.failure.clone().unwrap_or_else(|| "passed".to_owned())
 }
 
@@ -82,7 +82,7 @@ fn a_reason_that_is_not_given_fails() {
 fn an_unknown_field_is_an_error() {
     let folder = with_case(r#""expect": "permit", "polices": []"#);
     insta::assert_snapshot!(fault(&folder), @r#"
-    policy-test: case.json:4:103: unknown field `polices`, expected one of `name`, `plugin`, `digest`, `context`, `action`, `resource`, `expect`, `policies`, `reason`
+    policy-test: tests/case.json:4:103: unknown field `polices`, expected one of `name`, `plugin`, `digest`, `context`, `action`, `resource`, `expect`, `policies`, `reason`
       help: mend the test, or remove it
     "#);
 }
@@ -95,7 +95,7 @@ fn two_cases_of_one_name_are_an_error() {
     let case = text[start..].strip_suffix("] }").unwrap();
     folder.write("tests/case.json", &text.replace(case, &format!("{case}, {case}")));
     insta::assert_snapshot!(fault(&folder), @r#"
-    policy-test: case.json:4:123: two cases are called "retag"
+    policy-test: tests/case.json:4:123: two cases are called "retag"
       help: give each a name of its own
     "#);
 }

@@ -31,7 +31,7 @@ async fn story(decision: Decision) -> Report {
         Decision::RolledBack => rolled_back().await,
         Decision::Blocked => blocked().await,
         Decision::Denied => denied().await,
-        Decision::Unsupported => unsupported().await,
+        Decision::Unsupported => unsupported(),
         Decision::InfraBlocked => infra_blocked().await,
         Decision::Stale => stale().await,
         Decision::Diverged => diverged().await,
@@ -61,8 +61,8 @@ async fn deployed() -> Report {
 async fn failed() -> Report {
     let scene = Scene::new(Mode::Live);
     let mut steps = scene.deployed().await;
-    steps[HEALTH].outcome = Ok(scene.checks(&steps[HEALTH].operation, "/deploy/commit", PREVIOUS));
-    let verdict = verdict(&Ok(scene.unverified()), &steps, &scene.request.commit);
+    steps[HEALTH].outcome = Ok(found(&steps[HEALTH].operation, "/deploy/commit", PREVIOUS));
+    let verdict = verdict(&Ok(unverified()), &steps, &scene.request.commit);
     let result = conclude_live(&scene.host, &scene.request, verdict, &steps, &[]);
     scene.report(&steps, &[], result)
 }
@@ -72,9 +72,9 @@ async fn rolled_back() -> Report {
     let mut scene = Scene::new(Mode::Live);
     scene.request.on_failure = OnFailure::Rollback;
     let mut steps = scene.deployed().await;
-    steps[HEALTH].outcome = Ok(scene.checks(&steps[HEALTH].operation, "/deploy/commit", PREVIOUS));
+    steps[HEALTH].outcome = Ok(found(&steps[HEALTH].operation, "/deploy/commit", PREVIOUS));
     let (_, foreseen) = scene.predicted(scene.operations()).await;
-    let verdict = verdict(&Ok(scene.unverified()), &steps, &scene.request.commit);
+    let verdict = verdict(&Ok(unverified()), &steps, &scene.request.commit);
     let mut undone = Vec::new();
     for step in &foreseen {
         let Operation::Undo { change } = &step.operation else { panic!("{step:?}") };
@@ -91,7 +91,7 @@ async fn rolled_back() -> Report {
 /// Gates of each kind, none of them met.
 async fn blocked() -> Report {
     let scene = Scene::new(Mode::Live);
-    let mut operations = scene.gates();
+    let mut operations = Scene::gates();
     operations.extend(scene.operations());
     let (mut steps, _) = scene.predicted(operations).await;
     scene.observed(&mut steps);
@@ -113,7 +113,7 @@ async fn denied() -> Report {
     scene.report(&steps, &[], result)
 }
 
-async fn unsupported() -> Report {
+fn unsupported() -> Report {
     let mut scene = Scene::new(Mode::DryRun);
     scene.request.environment = crate::names::Environment::parse("staging").expect("an environment");
     let result = unsupported_environment(&scene.request, &scene.descriptor);
@@ -177,11 +177,25 @@ async fn degraded() -> Report {
 async fn interrupted() -> Report {
     let scene = Scene::new(Mode::Live);
     let mut steps = scene.deployed().await;
-    let waiting = "interrupted while waiting for the health of main-server/project-manager-backend:8080/health";
+    let waiting =
+        "interrupted while waiting for the health of main-server/project-manager-backend:8080/health";
     steps[HEALTH].outcome = Err(CallError::Unavailable(waiting.to_owned()));
     let shortfall = Err(Shortfall::Stopped(Stop::Halt(crate::gate::halt::Halt::Interrupted)));
     let result = conclude_live(&scene.host, &scene.request, shortfall, &steps, &[]);
     scene.report(&steps, &[], result)
+}
+
+/// What a far side answers that holds everything as expected, but for one pointer.
+fn found(operation: &Operation, pointer: &str, found: &str) -> Answer {
+    let Answer::Checks(mut checks) = Scene::satisfied(operation) else { panic!("{operation:?}") };
+    for check in checks.iter_mut().filter(|check| check.pointer.as_str() == pointer) {
+        (check.found, check.satisfied) = (Some(Literal::Text(found.to_owned())), false);
+    }
+    Answer::Checks(checks)
+}
+
+fn unverified() -> Outcome {
+    Outcome::Failed(ending("the health payload is not as requested", ""))
 }
 
 fn ending(message: &str, action: &str) -> Ending {
@@ -205,7 +219,10 @@ fn golden<T: Serialize>(name: &str, schema: &str, document: &T, text: &str) {
         validator.iter_errors(&value).map(|error| format!("{}: {error}", error.instance_path())).collect();
     assert!(broken.is_empty(), "{name} does not keep its schema:\n{}", broken.join("\n"));
     in_goldens(|| {
-        insta::assert_snapshot!(format!("{name}.json"), serde_json::to_string_pretty(document).expect("JSON"));
+        insta::assert_snapshot!(
+            format!("{name}.json"),
+            serde_json::to_string_pretty(document).expect("JSON")
+        );
         insta::assert_snapshot!(format!("{name}.text"), text);
     });
 }
@@ -263,21 +280,4 @@ fn a_fault_is_told_as_the_golden_files_say() {
 fn told(name: &str, fault: &Fault) {
     let schema = include_str!("../../../schemas/fault.json");
     golden(name, schema, &FaultReport::from(fault), &format!("error: {fault}\n"));
-}
-
-/// What is checked: the found value of one pointer differs, everything else is as expected.
-impl Scene {
-    fn checks(&self, operation: &Operation, pointer: &str, found: &str) -> Answer {
-        let Answer::Checks(mut checks) = self.satisfied(operation) else { panic!("{operation:?}") };
-        for check in &mut checks {
-            if check.pointer.as_str() == pointer {
-                (check.found, check.satisfied) = (Some(Literal::Text(found.to_owned())), false);
-            }
-        }
-        Answer::Checks(checks)
-    }
-
-    fn unverified(&self) -> Outcome {
-        Outcome::Failed(ending("the health payload is not as requested", ""))
-    }
 }

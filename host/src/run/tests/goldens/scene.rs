@@ -19,7 +19,8 @@ use crate::names::{
     PlainValue, Pointer, RuntimeName, ServiceName, Shape, UrlPath,
 };
 use crate::operation::{
-    Activate, ArtifactRef, Deliver, ExpectContainer, ExpectHealth, HealthTarget, Operation, Resolve, stamp_prefix,
+    Activate, ArtifactRef, Deliver, ExpectContainer, ExpectHealth, HealthTarget, Operation, Resolve,
+    stamp_prefix,
 };
 use crate::policy::{Context, Principal, Weekday};
 use crate::progress::{Interrupt, Unwatched, Watcher};
@@ -191,11 +192,13 @@ impl Scene {
     }
 
     /// One of each gate that needs nothing of this machine.
-    pub fn gates(&self) -> Vec<Operation> {
+    pub fn gates() -> Vec<Operation> {
         vec![
             Operation::RequireApproval { role: parsed::<ConfigName>("supervisor") },
             Operation::RequireOutside { workloads: vec![parsed("project-manager-backend")] },
-            Operation::Hold { reason: "the registered Dockerfile and the service contract disagree".to_owned() },
+            Operation::Hold {
+                reason: "the registered Dockerfile and the service contract disagree".to_owned(),
+            },
         ]
     }
 
@@ -261,7 +264,9 @@ impl Scene {
             step.pass = Pass::Observing;
             match &step.operation {
                 Operation::Resolve(_) => (step.outcome, step.duration_ms) = (Ok(self.resolved()), 4),
-                Operation::Deliver(_) => (step.before, step.desired) = (Some(json!(null)), Some(json!("image"))),
+                Operation::Deliver(_) => {
+                    (step.before, step.desired) = (Some(json!(null)), Some(json!("image")));
+                }
                 Operation::Activate(_) => {
                     (step.before, step.desired) = (Some(state(PREVIOUS)), Some(state(COMMIT)));
                 }
@@ -278,7 +283,7 @@ impl Scene {
             (step.pass, step.duration_ms) = (Pass::Live, duration);
             step.after.clone_from(&step.desired);
             if matches!(step.operation, Operation::ExpectContainer(_) | Operation::ExpectHealth(_)) {
-                step.outcome = Ok(self.satisfied(&step.operation));
+                step.outcome = Ok(Self::satisfied(&step.operation));
             }
         }
         steps
@@ -294,7 +299,7 @@ impl Scene {
     }
 
     /// The answer of a far side that holds everything that `operation` expects.
-    pub fn satisfied(&self, operation: &Operation) -> Answer {
+    pub fn satisfied(operation: &Operation) -> Answer {
         let image = match operation {
             Operation::ExpectContainer(_) => {
                 Some(("/image".to_owned(), Literal::Text(Self::identity().config.to_string())))
