@@ -328,7 +328,9 @@ fn bounded(text: &str) -> String {
     text.chars().take(LONGEST - 1).chain(['…']).collect()
 }
 
-fn short(commit: &str) -> &str {
+/// As much of a commit as a person compares.
+#[must_use]
+pub fn short(commit: &str) -> &str {
     commit.get(..12).unwrap_or(commit)
 }
 

@@ -41,8 +41,8 @@ fn the_policies_of_the_release_are_fine_and_pass_their_tests() {
     assert_eq!(check.json()["warnings"].as_array().map(Vec::len), Some(0), "{check:?}");
     assert_eq!((test.code, test.json()["failed"].as_u64()), (0, Some(0)), "{test:?}");
     assert_eq!(test.json()["passed"], check.json()["tests"]);
-    let text = stage.host(&["policy", "check"]);
-    assert!(text.stdout.ends_with("\n0 problems, 0 warnings\n"), "{text:?}");
+    let told = stage.host(&["policy", "check"]);
+    assert!(told.stdout.ends_with("\n0 problems, 0 warnings\n"), "{told:?}");
 }
 
 #[test]
@@ -94,9 +94,10 @@ fn services_and_plugins_that_miss_each_other_are_warnings() {
 
 /// Entities with nothing but the project manager.
 fn one_service(content: &str) -> String {
-    let mut entities: serde_json::Value = serde_json::from_str(content).expect("entities");
-    let services = entities["services"].as_object_mut().expect("services");
-    services.retain(|name, _| name == SERVICE);
+    let mut entities: serde_json::Value = serde_json::from_str(content).unwrap_or_default();
+    if let Some(services) = entities["services"].as_object_mut() {
+        services.retain(|name, _| name == SERVICE);
+    }
     entities.to_string()
 }
 

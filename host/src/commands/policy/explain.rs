@@ -19,7 +19,7 @@ use crate::names::{Commit, Environment, ServiceName};
 use crate::operation::Operation;
 use crate::policy::{Policy, Request, RuleFacts};
 use crate::progress::Interrupt;
-use crate::report::{Decision, ErrorPart, Mode, PluginPart, PolicyPart, Report, RunPart, SCHEMA};
+use crate::report::{Decision, ErrorPart, Mode, PluginPart, PolicyPart, Report, RunPart, SCHEMA, short};
 use crate::run;
 
 /// Show what decides each operation of a deploy
@@ -215,13 +215,13 @@ fn write_text(out: &mut String, answer: &PolicyExplanation) -> std::fmt::Result 
     }
     writeln!(out, "  policies  {}", answer.policy.digest)?;
     for operation in &answer.operations {
-        write_operation(out, operation)?;
+        write_operation(out, operation, &answer.commit)?;
     }
     if !answer.failure_path.is_empty() {
         writeln!(out, "\nwith --on-failure rollback, if something fails:")?;
     }
     for operation in &answer.failure_path {
-        write_operation(out, operation)?;
+        write_operation(out, operation, &answer.commit)?;
     }
     if !answer.rules.is_empty() {
         writeln!(out, "\nrules")?;
@@ -241,27 +241,25 @@ fn write_text(out: &mut String, answer: &PolicyExplanation) -> std::fmt::Result 
     }
 }
 
-fn write_operation(out: &mut String, one: &Explained) -> std::fmt::Result {
-    writeln!(out, "\n{:>3}  {} {}", one.seq, one.operation, one.target)?;
+fn write_operation(out: &mut String, one: &Explained, commit: &Commit) -> std::fmt::Result {
+    let target = one.target.replace(commit.as_str(), short(commit.as_str()));
+    writeln!(out, "\n{:>3}  {} {target}", one.seq, one.operation)?;
     if one.requests.is_empty() {
         writeln!(out, "     · asks policy for nothing: it only holds the plugin itself back")?;
     }
-    // What the same rules answer stands together.
-    for group in one.requests.chunk_by(|a, b| (a.allowed, &a.policies) == (b.allowed, &b.policies)) {
-        let Some(first) = group.first() else { continue };
-        let rules = if first.policies.is_empty() { "no rule".to_owned() } else { first.policies.join(", ") };
-        let (mark, word) = match (first.allowed, first.policies.is_empty()) {
-            (true, _) => ("✓", "permitted by"),
-            (false, false) => ("✗", "forbidden by"),
-            (false, true) => ("✗", "permitted by"),
-        };
-        writeln!(out, "     {mark} {word} {rules}")?;
+    let permitted: Vec<&Asked> = one.requests.iter().filter(|asked| asked.allowed).collect();
+    // What the same rules permit stands together.
+    for group in permitted.chunk_by(|one, other| one.policies == other.policies) {
+        let rules = group.first().map(|asked| asked.policies.join(", ")).unwrap_or_default();
+        writeln!(out, "     ✓ permitted by {rules}")?;
         for asked in group {
             writeln!(out, "         {:<17} {}", asked.action.as_str(), asked.resource)?;
         }
     }
-    for line in one.reason.iter().flat_map(|reason| reason.lines()) {
-        writeln!(out, "       {line}")?;
+    // The message names everything that is denied.
+    if let Some(reason) = &one.reason {
+        writeln!(out, "     ✗ denied")?;
+        reason.lines().try_for_each(|line| writeln!(out, "         {line}"))?;
     }
     Ok(())
 }
