@@ -2,6 +2,7 @@
 //! the XDG directory, in this order; relative paths are relative to the file; an unknown key is an error that names
 //! the nearest known one.
 
+mod desired;
 mod file;
 mod invalid;
 mod limits;
@@ -12,6 +13,7 @@ mod url;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+pub use desired::Desired;
 pub use limits::Limits;
 pub use locate::{Chosen, choose};
 pub use secrets::SecretSource;
@@ -43,6 +45,8 @@ pub struct Config {
     pub health: BTreeMap<ConfigName, HttpUrl>,
     /// Sources of secrets by name.
     pub secrets: BTreeMap<ConfigName, SecretSource>,
+    /// The desired state, where there is one: `deploy.json`.
+    pub desired: Option<PathBuf>,
     /// Bounds on everything that comes from outside.
     pub limits: Limits,
 }

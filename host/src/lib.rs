@@ -25,4 +25,6 @@ pub mod recording;
 pub mod report;
 pub mod run;
 pub mod step;
+pub mod timing;
+mod unique;
 pub mod words;

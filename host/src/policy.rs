@@ -231,6 +231,12 @@ impl Policy {
         Some(RuleFacts::of(id, self.rules.get(id)?))
     }
 
+    /// Every environment in the entities.
+    #[must_use]
+    pub fn environments(&self) -> &[Environment] {
+        self.ownership.environments()
+    }
+
     /// Answers `request`. Whatever keeps a rule from being evaluated denies: a rule that fails might have forbidden it.
     #[must_use]
     pub fn decide(&self, request: &Request) -> Decision {

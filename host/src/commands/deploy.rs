@@ -1,20 +1,24 @@
 //! `host deploy`.
 
+mod plan;
+
 use std::io::{BufRead, IsTerminal};
 use std::sync::Arc;
 
-use clap::{ArgAction, Args, ValueEnum};
+use clap::{ArgAction, Args, Subcommand, ValueEnum};
 
+use super::arguments::{commit, environment, service};
 use super::{Global, Output, print, print_json};
 use crate::console::{self, Console};
 use crate::fault::Fault;
 use crate::gate::Audience;
 use crate::journal::OnFailure;
-use crate::names::{Commit, Environment, NameError, ServiceName};
-use crate::progress::{Interrupt, InterruptSender};
+use crate::operation::Operation;
+use crate::progress::{Interrupt, InterruptSender, Unwatched, Watcher};
 use crate::recording::Recording;
 use crate::report::{Decision, Mode, Style, render};
 use crate::run::{Done, Host, Request};
+use crate::step::{Pass, Step};
 
 /// Deploy one commit of one service, or show what that would do
 ///
@@ -25,8 +29,23 @@ use crate::run::{Done, Host, Request};
 Examples:
   host deploy project-manager --env prod --commit 0123456789abcdef0123456789abcdef01234567 --dry-run
   host deploy project-manager --env prod --commit $(git rev-parse HEAD) --run-now --on-failure rollback
-  host deploy project-manager --env prod --commit $(git rev-parse HEAD) --dry-run --output json")]
+  host deploy project-manager --env prod --commit $(git rev-parse HEAD) --dry-run --output json
+  host deploy plan --env prod --offline")]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct DeployArgs {
+    #[command(subcommand)]
+    several: Option<SeveralCommand>,
+    #[command(flatten)]
+    one: Option<OneArgs>,
+}
+
+#[derive(Subcommand)]
+enum SeveralCommand {
+    Plan(plan::PlanArgs),
+}
+
+#[derive(Args)]
+struct OneArgs {
     /// Service to deploy (`host services` lists them)
     service: String,
     /// Environment to deploy to
@@ -56,12 +75,23 @@ enum OnFailureFlag {
 
 impl DeployArgs {
     /// Whether it is asked for offline.
-    pub fn dry_run(&self) -> bool {
-        self.dry_run
+    pub fn offline(&self) -> bool {
+        match (&self.several, &self.one) {
+            (Some(SeveralCommand::Plan(args)), _) => args.offline(),
+            (None, one) => one.as_ref().is_none_or(|args| args.dry_run),
+        }
     }
 }
 
 pub async fn run(args: &DeployArgs, global: &Global) -> Result<u8, Fault> {
+    match (&args.several, &args.one) {
+        (Some(SeveralCommand::Plan(args)), _) => plan::run(args, global).await,
+        (None, Some(args)) => one(args, global).await,
+        (None, None) => Err(Fault::usage("usage", "deploy what?", "try `host deploy --help`")),
+    }
+}
+
+async fn one(args: &OneArgs, global: &Global) -> Result<u8, Fault> {
     let mode = match (args.dry_run, args.run_now) {
         (true, _) => Mode::DryRun,
         (_, true) => Mode::Live,
@@ -97,38 +127,17 @@ pub async fn run(args: &DeployArgs, global: &Global) -> Result<u8, Fault> {
     Ok(code)
 }
 
-fn request(args: &DeployArgs, mode: Mode) -> Result<Request, Fault> {
-    let (service, environment, commit) = pair(&args.service, &args.env, &args.commit)?;
-    let on_failure = match args.on_failure {
-        OnFailureFlag::Leave => OnFailure::Leave,
-        OnFailureFlag::Rollback => OnFailure::Rollback,
-    };
-    Ok(Request { service, environment, commit, mode, on_failure })
-}
-
-/// What is to be deployed where, as it stands on a command line.
-///
-/// # Errors
-/// A [`Fault`] that names the argument and its rule.
-pub fn pair(
-    service: &str,
-    environment: &str,
-    commit: &str,
-) -> Result<(ServiceName, Environment, Commit), Fault> {
-    let bad =
-        |flag: &str, error: &NameError, help: &str| Fault::usage("usage", format!("{flag}: {error}"), help);
-    Ok((
-        ServiceName::parse(service)
-            .map_err(|error| bad("SERVICE", &error, "`host services` lists the services"))?,
-        Environment::parse(environment).map_err(|error| {
-            bad("--env", &error, "`host services` lists the environments, `prod` for example")
-        })?,
-        Commit::parse(commit).map_err(|error| {
-            let help =
-                "name the commit itself, never a branch or a tag: --commit $(git rev-parse <branch or tag>)";
-            bad("--commit", &error, help)
-        })?,
-    ))
+fn request(args: &OneArgs, mode: Mode) -> Result<Request, Fault> {
+    Ok(Request {
+        service: service(&args.service)?,
+        environment: environment(&args.env)?,
+        commit: commit(&args.commit)?,
+        mode,
+        on_failure: match args.on_failure {
+            OnFailureFlag::Leave => OnFailure::Leave,
+            OnFailureFlag::Rollback => OnFailure::Rollback,
+        },
+    })
 }
 
 /// One run and its answer: the exit code, and what came of it.
@@ -149,12 +158,26 @@ async fn deploy(
             print(&render(&done.report, style))?;
         }
     }
-    let mut code = done.report.decision.exit_code();
-    if let Some(fault) = &done.journal {
-        console::notice(&format!("error: this run is not in the journal: {fault}"));
-        code = code.max(fault.exit_code());
-    }
+    let code = unkept(done.journal.as_ref(), done.report.decision.exit_code());
     Ok((code, done))
+}
+
+/// The exit code of a run that ended with `code`, and that is not in the journal if there is a fault.
+fn unkept(fault: Option<&Fault>, code: u8) -> u8 {
+    let Some(fault) = fault else { return code };
+    console::notice(&format!("error: this run is not in the journal: {fault}"));
+    code.max(fault.exit_code())
+}
+
+/// Nobody hears of the steps: of several services at once they would be mixed up. They are in the reports.
+struct Quiet;
+
+impl Audience for Quiet {
+    fn begins(&self, _: Pass, _: u32, _: &Operation) -> Box<dyn Watcher> {
+        Box::new(Unwatched)
+    }
+    fn ended(&self, _: Pass, _: &Step) {}
+    fn says(&self, _: Pass, _: &str) {}
 }
 
 /// Whether the operator says yes.

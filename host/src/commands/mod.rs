@@ -1,5 +1,6 @@
 //! One file per command: its arguments, what it does, what it prints. The doc comments are the help text.
 
+mod arguments;
 mod completions;
 mod deploy;
 mod policy;
@@ -73,6 +74,7 @@ enum Command {
 
 impl Global {
     fn config(&self) -> Result<Config, Fault> {
+        let _phase = crate::timing::phase("config");
         Config::load(&choose(self.config.as_deref())?)
     }
 
@@ -96,7 +98,7 @@ impl Cli {
     /// Whether the command may reach a far side; everything else runs without any I/O but files.
     #[must_use]
     pub fn reaches_out(&self) -> bool {
-        matches!(&self.command, Command::Deploy(args) if !args.dry_run())
+        matches!(&self.command, Command::Deploy(args) if !args.offline())
     }
 
     /// Runs the one command; the exit code is the command's answer.
@@ -117,6 +119,7 @@ impl Cli {
 
 /// One JSON document on standard output.
 fn print_json<T: serde::Serialize>(value: &T) -> Result<(), Fault> {
+    let phase = crate::timing::phase("output");
     let text = serde_json::to_string_pretty(value).map_err(|error| {
         Fault::internal(
             "output",
@@ -124,12 +127,14 @@ fn print_json<T: serde::Serialize>(value: &T) -> Result<(), Fault> {
             "report this as a bug",
         )
     })?;
+    drop(phase);
     print(&format!("{text}\n"))
 }
 
 /// The answer on standard output. A reader that went away (`| head`) is no error of ours.
 fn print(text: &str) -> Result<(), Fault> {
     use std::io::Write;
+    let _phase = crate::timing::phase("output");
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Fault::internal(
             "output",

@@ -28,6 +28,7 @@ struct File {
     runtimes: BTreeMap<RuntimeName, toml::Spanned<RuntimeTable>>,
     health: BTreeMap<ConfigName, HealthTable>,
     secrets: BTreeMap<ConfigName, SecretsTable>,
+    catalog: CatalogTable,
     limits: Limits,
 }
 
@@ -71,6 +72,12 @@ enum RuntimeKind {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct HealthTable {
     url: String,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct CatalogTable {
+    desired: Option<PathBuf>,
 }
 
 /// The parts of the specification that hold when nobody says otherwise.
@@ -136,11 +143,12 @@ pub(super) fn load(chosen: &Chosen) -> Result<Config, Fault> {
         runtimes,
         health,
         secrets,
+        desired: file.catalog.desired.as_deref().map(at),
         limits: file.limits,
     })
 }
 
-fn read(path: &Path) -> Result<String, Fault> {
+pub(super) fn read(path: &Path) -> Result<String, Fault> {
     let shown = path.display();
     let size = std::fs::metadata(path).map_or(0, |meta| meta.len());
     if size > LARGEST {
@@ -265,7 +273,7 @@ mod tests {
         let runtime = "[runtimes.d601]\nkind = \"compose\"\n";
         for (word, text) in [
             ("ssh", "[ssh.d601]\ndestination = \"ubuntu@d601\"\n"),
-            ("catalog", "[catalog]\nartifacts = \"CI.json\"\n"),
+            ("artifacts", "[catalog]\nartifacts = \"CI.json\"\n"),
             ("approvals", "[approvals]\nallowed-signers = \"x\"\n"),
             ("via", "[registry]\nvia = \"d601\"\n"),
             ("via", &format!("{runtime}via = \"d601\"\n")),

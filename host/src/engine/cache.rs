@@ -15,6 +15,7 @@ use wasmtime::component::Component;
 
 use crate::file::open_regular;
 use crate::names::Digest;
+use crate::timing;
 
 type Seal = Hmac<Sha256>;
 
@@ -49,7 +50,7 @@ impl Cache {
         let key = self.key().inspect_err(|error| tracing::warn!(%error, "compiled code is not cached")).ok();
         if let Some(key) = &key {
             match self.read(key, digest) {
-                Ok(Some(code)) => match deserialise(engine, &code) {
+                Ok(Some(code)) => match timed(|| deserialise(engine, &code)) {
                     Ok(component) => return Ok(component),
                     Err(error) => {
                         tracing::warn!(%error, %digest, "compiled code did not load, compiling again");
@@ -59,7 +60,9 @@ impl Cache {
                 Err(error) => tracing::warn!(%error, %digest, "cached code refused, compiling again"),
             }
         }
+        let compiling = timing::phase("compile");
         let component = Component::new(engine, bytes)?;
+        drop(compiling);
         if let Some(key) = &key {
             let stored = component
                 .serialize()
@@ -89,7 +92,10 @@ impl Cache {
     }
 
     fn read(&self, key: &[u8], digest: &Digest) -> std::io::Result<Option<Vec<u8>>> {
+        let reading = timing::phase("cache: read");
         let Some(mut content) = read_own(&self.entry(key, digest))? else { return Ok(None) };
+        drop(reading);
+        let _sealing = timing::phase("cache: seal");
         if content.len() < SEAL_BYTES {
             return Err(std::io::Error::other("it is cut off"));
         }
@@ -131,6 +137,11 @@ impl Cache {
         }
         Err(std::io::Error::other(format!("{} holds no key; remove it", self.key_file.display())))
     }
+}
+
+fn timed<T>(work: impl FnOnce() -> T) -> T {
+    let _phase = timing::phase("cache: deserialise");
+    work()
 }
 
 fn hex(digest: &Digest) -> &str {

@@ -1,13 +1,16 @@
 //! The journal: `SQLite` in the state folder. It is history, not truth; the truth is on the target.
 //!
 //! Durability: the intent of a change is on disk before the change begins (`synchronous=FULL`); everything else may be
-//! lost with the machine but not with the process. A dry run is one transaction.
+//! lost with the machine but not with the process. A dry run is kept in memory and written in one transaction at its end:
+//! it takes milliseconds, and nothing is changed that could be lost with it.
 
 mod read;
+mod rows;
 mod write;
 
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -27,9 +30,12 @@ const LONGEST: usize = 40;
 /// How long a writer waits for another one.
 const BUSY: Duration = Duration::from_secs(10);
 
-/// The journal of one state folder.
-pub struct Journal {
-    db: Connection,
+/// The journal of one state folder. Cheap to clone; all clones write through one connection.
+#[derive(Clone)]
+pub struct Journal(Arc<Opened>);
+
+struct Opened {
+    db: Mutex<Connection>,
     path: PathBuf,
 }
 
@@ -39,6 +45,7 @@ impl Journal {
     /// # Errors
     /// A [`Fault`] naming the file.
     pub fn open(state: &Path) -> Result<Self, Fault> {
+        let _phase = crate::timing::phase("journal");
         let path = state.join("journal.sqlite");
         let fault = |what: &str, error: &dyn std::fmt::Display| {
             Fault::internal(
@@ -66,19 +73,24 @@ impl Journal {
         if version != SCHEMA {
             return Err(other_version(&db, &path, version));
         }
-        Ok(Self { db, path })
+        Ok(Self(Arc::new(Opened { db: Mutex::new(db), path })))
+    }
+
+    fn db(&self) -> MutexGuard<'_, Connection> {
+        // A poisoned lock means a panic elsewhere; what is written down must still be.
+        self.0.db.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Breaks it as a full disk would: what comes next cannot be written.
     #[cfg(test)]
     pub(crate) fn drop_operations(&self) {
-        self.db.execute_batch("DROP TABLE operation").expect("a table");
+        self.db().execute_batch("DROP TABLE operation").expect("a table");
     }
 
     fn fault(&self, error: &rusqlite::Error) -> Fault {
         Fault::internal(
             "journal",
-            format!("the journal {} failed: {error}", self.path.display()),
+            format!("the journal {} failed: {error}", self.0.path.display()),
             "check the rights and free space of the state folder",
         )
     }
@@ -130,7 +142,7 @@ mod tests {
     fn a_journal_of_another_version_names_both_and_is_left_alone() {
         let state = tempfile::tempdir().expect("a folder");
         let journal = Journal::open(state.path()).expect("a journal");
-        journal.db.pragma_update(None, "user_version", SCHEMA + 1).expect("a version");
+        journal.db().pragma_update(None, "user_version", SCHEMA + 1).expect("a version");
         drop(journal);
         let fault = Journal::open(state.path()).map(|_| ()).expect_err("refused");
         assert_eq!(fault.code, "journal-version");

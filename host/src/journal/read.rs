@@ -83,7 +83,7 @@ impl Journal {
     /// The newest runs first, of one service or of all.
     pub fn list(&self, service: Option<&str>, limit: u32) -> Result<Vec<RunRow>, Fault> {
         let read = || -> rusqlite::Result<Vec<RunRow>> {
-            self.db
+            self.db()
                 .prepare(&format!(
                     "SELECT {LINE} FROM run WHERE ?1 IS NULL OR service = ?1 ORDER BY started DESC, id DESC LIMIT ?2"
                 ))?
@@ -96,16 +96,15 @@ impl Journal {
     /// The run whose id is, or begins with, `id`; nothing where none or several do.
     pub fn show(&self, id: &str) -> Result<Option<RunDetail>, Fault> {
         let read = || -> rusqlite::Result<Option<RunDetail>> {
-            let found: Vec<String> = self
-                .db
+            let db = self.db();
+            let found: Vec<String> = db
                 .prepare("SELECT id FROM run WHERE substr(id, 1, length(?1)) = ?1 LIMIT 2")?
                 .query_map(params![id], |row| row.get(0))?
                 .collect::<Result<_, _>>()?;
             let [id] = found.as_slice() else { return Ok(None) };
             let select =
                 format!("SELECT {LINE}, plugin, policy, host_version, report FROM run WHERE id = ?1");
-            let detail = self
-                .db
+            let detail = db
                 .query_row(&select, params![id], |row| {
                     Ok(RunDetail {
                         run: line(row)?,
@@ -119,15 +118,13 @@ impl Journal {
                 })
                 .optional()?;
             let Some(mut detail) = detail else { return Ok(None) };
-            detail.operations = self
-                .db
+            detail.operations = db
                 .prepare(
                     "SELECT pass, seq, intent_at, operation, verdict, requests, step FROM operation WHERE run = ?1 ORDER BY id",
                 )?
                 .query_map(params![id], operation)?
                 .collect::<Result<_, _>>()?;
-            detail.messages = self
-                .db
+            detail.messages = db
                 .prepare("SELECT text FROM message WHERE run = ?1 ORDER BY rowid")?
                 .query_map(params![id], |row| row.get(0))?
                 .collect::<Result<_, _>>()?;

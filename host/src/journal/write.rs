@@ -1,19 +1,21 @@
 //! Writing a run down while it happens.
 
 use std::hash::{BuildHasher, Hasher};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use rusqlite::params;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::{Journal, RECORD_SCHEMA};
+use super::Journal;
+use super::rows::{self, Ended, Message, OperationRecord, RunRecord};
 use crate::canonical;
 use crate::fault::Fault;
 use crate::names::{Commit, Digest, Environment, ServiceName};
 use crate::operation::{Kind, Operation};
 use crate::policy::{Decision, Request};
-use crate::step::Pass;
-use crate::step::Step;
+use crate::step::{Pass, Step};
+use crate::timing;
 
 /// What happens to done changes when a later step fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +47,7 @@ pub struct Begin<'a> {
     pub commit: &'a Commit,
     /// `dry-run`, `plan` or `live`.
     pub mode: &'a str,
-    /// One transaction for the whole run: it takes milliseconds, and nothing is changed that could be lost with it.
+    /// Kept until its end and then written in one transaction: for a run that changes nothing.
     pub batched: bool,
     /// Who asked.
     pub requester: &'a str,
@@ -57,47 +59,48 @@ pub struct Begin<'a> {
 
 /// The open record of one run. Cheap to clone; all clones write to the same run.
 #[derive(Clone)]
-pub struct RunLog(Arc<Mutex<Open>>);
+pub struct RunLog(Arc<Open>);
 
 struct Open {
     journal: Journal,
     id: String,
-    /// A dry run is one transaction; a live run writes as it goes.
-    batched: bool,
+    /// Everything that was written so far, where the run is written at its end.
+    kept: Option<Mutex<Kept>>,
+}
+
+/// A run that is not in the journal yet.
+struct Kept {
+    run: RunRecord,
+    /// Digest and bytes, where the journal does not have them.
+    component: Option<(Digest, Vec<u8>)>,
+    operations: Vec<OperationRecord>,
+    messages: Vec<Message>,
 }
 
 impl Journal {
     /// Begins the record of a run; the row is there before anything else happens.
-    pub fn begin(self, begin: &Begin<'_>) -> Result<RunLog, Fault> {
+    pub fn begin(&self, begin: &Begin<'_>) -> Result<RunLog, Fault> {
         let now = Timestamp::now();
         let id = run_id(now);
-        let batched = begin.batched;
-        let insert = || -> rusqlite::Result<()> {
-            if batched {
-                self.db.execute_batch("BEGIN IMMEDIATE")?;
-            }
-            self.db.execute(
-                "INSERT INTO run (id, started, service, environment, commit_sha, mode, requester, on_failure,
-                                  policy, host_version, record_schema)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-                params![
-                    id,
-                    now.to_string(),
-                    begin.service.as_str(),
-                    begin.environment.as_str(),
-                    begin.commit.as_str(),
-                    begin.mode,
-                    begin.requester,
-                    begin.on_failure.as_str(),
-                    begin.policy.as_str(),
-                    env!("CARGO_PKG_VERSION"),
-                    RECORD_SCHEMA,
-                ],
-            )?;
-            Ok(())
+        let run = RunRecord {
+            started: now.to_string(),
+            service: begin.service.to_string(),
+            environment: begin.environment.to_string(),
+            commit: begin.commit.to_string(),
+            mode: begin.mode.to_owned(),
+            requester: begin.requester.to_owned(),
+            on_failure: begin.on_failure.as_str(),
+            policy: begin.policy.to_string(),
+            plugin: None,
+            ended: None,
         };
-        insert().map_err(|error| self.fault(&error))?;
-        Ok(RunLog(Arc::new(Mutex::new(Open { journal: self, id, batched }))))
+        let kept = if begin.batched {
+            Some(Mutex::new(Kept { run, component: None, operations: Vec::new(), messages: Vec::new() }))
+        } else {
+            run.insert(&self.db(), &id).map_err(|error| self.fault(&error))?;
+            None
+        };
+        Ok(RunLog(Arc::new(Open { journal: self.clone(), id, kept })))
     }
 }
 
@@ -105,25 +108,23 @@ impl RunLog {
     /// The id of the run.
     #[must_use]
     pub fn id(&self) -> String {
-        self.open().id.clone()
+        self.0.id.clone()
     }
 
     /// Writes down which component runs; its bytes are kept once.
     pub fn plugin(&self, digest: &Digest, version: &str, bytes: &[u8]) -> Result<(), Fault> {
-        let open = self.open();
-        let written = || -> rusqlite::Result<()> {
-            let db = &open.journal.db;
-            db.execute(
-                "INSERT OR IGNORE INTO component (digest, bytes) VALUES (?1, ?2)",
-                params![digest.as_str(), bytes],
-            )?;
-            db.execute(
-                "UPDATE run SET plugin = ?2, plugin_version = ?3 WHERE id = ?1",
-                params![open.id, digest.as_str(), version],
-            )?;
-            Ok(())
-        };
-        written().map_err(|error| open.journal.fault(&error))
+        let new = self.write(|db, _| rows::has_component(db, digest.as_str()).map(|known| !known))?;
+        if let Some(mut kept) = self.kept() {
+            kept.component = new.then(|| (digest.clone(), bytes.to_owned()));
+            kept.run.plugin = Some((digest.to_string(), version.to_owned()));
+            return Ok(());
+        }
+        self.write(|db, id| {
+            if new {
+                rows::component(db, digest.as_str(), bytes)?;
+            }
+            rows::plugin(db, id, digest.as_str(), version)
+        })
     }
 
     /// Closes the record of a run that came to no report, with the reason.
@@ -143,58 +144,57 @@ impl RunLog {
         verdict: &Decision,
         requests: &[Request],
     ) -> Result<i64, Fault> {
-        let open = self.open();
         let durable = pass == Pass::Live && kind == Kind::Change;
-        let written = || -> Result<i64, rusqlite::Error> {
-            let db = &open.journal.db;
-            if durable {
-                db.pragma_update(None, "synchronous", "FULL")?;
-            }
-            let inserted = db.execute(
-                "INSERT INTO operation (run, pass, seq, kind, operation, verdict, requests, intent_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                params![
-                    open.id,
-                    pass.as_str(),
-                    seq,
-                    json(&kind)?,
-                    json(operation)?,
-                    json(verdict)?,
-                    json(&requests)?,
-                    Timestamp::now().to_string(),
-                ],
-            );
-            if durable {
-                db.pragma_update(None, "synchronous", "NORMAL")?;
-            }
-            inserted?;
-            Ok(db.last_insert_rowid())
+        let record = || -> rusqlite::Result<OperationRecord> {
+            Ok(OperationRecord {
+                pass: pass.as_str(),
+                seq,
+                kind: json(&kind)?,
+                operation: json(operation)?,
+                verdict: json(verdict)?,
+                requests: json(&requests)?,
+                intent_at: Timestamp::now().to_string(),
+                step: None,
+            })
         };
-        written().map_err(|error| open.journal.fault(&error))
+        let record = record().map_err(|error| self.0.journal.fault(&error))?;
+        if let Some(mut kept) = self.kept() {
+            kept.operations.push(record);
+            return Ok(i64::try_from(kept.operations.len()).unwrap_or(i64::MAX));
+        }
+        self.write(|db, id| {
+            let record = std::slice::from_ref(&record);
+            if !durable {
+                return rows::operations(db, id, record);
+            }
+            db.pragma_update(None, "synchronous", "FULL")?;
+            let inserted = rows::operations(db, id, record);
+            db.pragma_update(None, "synchronous", "NORMAL")?;
+            inserted
+        })
     }
 
     /// Writes down what came of an intent.
     pub fn outcome(&self, entry: i64, step: &Step) -> Result<(), Fault> {
-        let open = self.open();
-        let written = || -> Result<usize, rusqlite::Error> {
-            open.journal
-                .db
-                .execute("UPDATE operation SET step = ?2 WHERE id = ?1", params![entry, json(step)?])
-        };
-        written().map(|_| ()).map_err(|error| open.journal.fault(&error))
+        let text = json(step).map_err(|error| self.0.journal.fault(&error))?;
+        if let Some(mut kept) = self.kept() {
+            let place = usize::try_from(entry - 1).unwrap_or(usize::MAX);
+            if let Some(operation) = kept.operations.get_mut(place) {
+                operation.step = Some(text);
+            }
+            return Ok(());
+        }
+        self.write(|db, _| rows::outcome(db, entry, &text))
     }
 
     /// Writes down a line of the plugin.
     pub fn said(&self, message: &str) -> Result<(), Fault> {
-        let open = self.open();
-        open.journal
-            .db
-            .execute(
-                "INSERT INTO message (run, said_at, text) VALUES (?1, ?2, ?3)",
-                params![open.id, Timestamp::now().to_string(), message],
-            )
-            .map(|_| ())
-            .map_err(|error| open.journal.fault(&error))
+        let message = Message { said_at: Timestamp::now().to_string(), text: message.to_owned() };
+        if let Some(mut kept) = self.kept() {
+            kept.messages.push(message);
+            return Ok(());
+        }
+        self.write(|db, id| message.insert(db, id))
     }
 
     /// Closes the record.
@@ -203,24 +203,41 @@ impl RunLog {
     }
 
     fn close(&self, decision: Option<&str>, exit_code: u8, report: Option<&str>) -> Result<(), Fault> {
-        let open = self.open();
-        let written = || -> Result<(), rusqlite::Error> {
-            let db = &open.journal.db;
-            db.execute(
-                "UPDATE run SET finished = ?2, decision = ?3, exit_code = ?4, report = ?5 WHERE id = ?1",
-                params![open.id, Timestamp::now().to_string(), decision, exit_code, report],
-            )?;
-            if open.batched {
-                db.execute_batch("COMMIT")?;
-            }
-            Ok(())
+        let _phase = timing::phase("journal");
+        let ended = Ended {
+            finished: Timestamp::now().to_string(),
+            decision: decision.map(str::to_owned),
+            exit_code,
+            report: report.map(str::to_owned),
         };
-        written().map_err(|error| open.journal.fault(&error))
+        let Some(mut kept) = self.kept() else { return self.write(|db, id| rows::close(db, id, &ended)) };
+        kept.run.ended = Some(ended);
+        self.write(|db, id| {
+            let transaction = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
+            kept.insert(&transaction, id)?;
+            transaction.commit()
+        })
     }
 
-    fn open(&self) -> MutexGuard<'_, Open> {
+    fn write<T>(&self, work: impl FnOnce(&Connection, &str) -> rusqlite::Result<T>) -> Result<T, Fault> {
+        let journal = &self.0.journal;
+        work(&journal.db(), &self.0.id).map_err(|error| journal.fault(&error))
+    }
+
+    fn kept(&self) -> Option<MutexGuard<'_, Kept>> {
         // A poisoned lock means a panic elsewhere; the record must still be closed.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.kept.as_ref().map(|kept| kept.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Kept {
+    fn insert(&self, db: &Connection, id: &str) -> rusqlite::Result<()> {
+        self.run.insert(db, id)?;
+        if let Some((digest, bytes)) = &self.component {
+            rows::component(db, digest.as_str(), bytes)?;
+        }
+        rows::operations(db, id, &self.operations)?;
+        self.messages.iter().try_for_each(|message| message.insert(db, id))
     }
 }
 
@@ -228,9 +245,12 @@ fn json<T: serde::Serialize>(value: &T) -> Result<String, rusqlite::Error> {
     canonical::json(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }
 
-/// Sorts by time; the tail keeps two runs of one second apart.
+/// Sorts by time; the tail keeps the runs of one second apart: those of one process by counting, those of several by where
+/// they begin to count.
 fn run_id(now: Timestamp) -> String {
+    static NEXT: LazyLock<AtomicU64> =
+        LazyLock::new(|| AtomicU64::new(std::hash::RandomState::new().build_hasher().finish()));
     let time = now.strftime("%Y%m%dT%H%M%SZ");
-    let tail = std::hash::RandomState::new().build_hasher().finish() & 0xff_ffff;
+    let tail = NEXT.fetch_add(1, Ordering::Relaxed) & 0xff_ffff;
     format!("{time}-{tail:06x}")
 }

@@ -8,8 +8,6 @@
 //! Cedar's own entity format takes eight lines for each of these ids and lets each be wrong in its own way; here a
 //! plugin without a service, a parent that is not there or an attribute of the wrong type cannot be written.
 
-mod unique;
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
@@ -18,7 +16,7 @@ use super::files::{ENTITIES, Text};
 use super::problem::{Problem, Problems, nearest};
 use super::shape::Owned;
 use crate::names::{ConfigName, Environment, ServiceName};
-use unique::Unique;
+use crate::unique::Unique;
 
 /// What the file has to look like.
 const FORM: &str = "the form is {environments: [..], teams: [..], services: {<service>: \

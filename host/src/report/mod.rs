@@ -3,6 +3,7 @@
 
 mod build;
 mod fault;
+mod several;
 mod text;
 
 use schemars::JsonSchema;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 pub use build::{Facts, Result as RunResult, build, deploy_command, previous_commit, step_part};
 pub use fault::FaultReport;
 pub use text::{Style, duration, render, short, step_line};
+pub use several::Several;
 
 use crate::answer::{CallError, Literal, SecretPresence};
 use crate::names::{Commit, Digest, Environment, ServiceName, Shape};
@@ -92,6 +94,25 @@ impl Decision {
             Self::Stale | Self::Diverged => 5,
             Self::Degraded => 6,
             Self::Interrupted => 130,
+        }
+    }
+
+    /// Which of two is worse: what left the world otherwise than wanted, before what changed nothing.
+    #[must_use]
+    pub fn severity(self) -> u8 {
+        match self {
+            Self::Planned => 0,
+            Self::Deployed => 1,
+            Self::Unsupported => 2,
+            Self::Blocked => 3,
+            Self::Denied => 4,
+            Self::InfraBlocked => 5,
+            Self::Stale => 6,
+            Self::Diverged => 7,
+            Self::Degraded => 8,
+            Self::RolledBack => 9,
+            Self::Failed => 10,
+            Self::Interrupted => 11,
         }
     }
 

@@ -28,7 +28,7 @@ impl Style {
         if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 
-    fn bold(self, text: &str) -> String {
+    pub(super) fn bold(self, text: &str) -> String {
         self.paint("1", text)
     }
 
@@ -37,12 +37,17 @@ impl Style {
     }
 
     fn decision(self, decision: Decision) -> String {
+        self.of_decision(decision, decision.as_str())
+    }
+
+    /// `text` in the colour of a decision.
+    pub(super) fn of_decision(self, decision: Decision, text: &str) -> String {
         let code = match decision.exit_code() {
             0 => "1;32",
             6 => "1;33",
             _ => "1;31",
         };
-        self.paint(code, decision.as_str())
+        self.paint(code, text)
     }
 }
 
@@ -284,7 +289,7 @@ fn field(out: &mut String, name: &str, value: &str) -> fmt::Result {
 }
 
 /// The lines of a message, each wrapped and indented.
-fn wrapped(out: &mut String, text: &str, indent: usize) -> fmt::Result {
+pub(super) fn wrapped(out: &mut String, text: &str, indent: usize) -> fmt::Result {
     let lead = " ".repeat(indent + text.len() - text.trim_start().len());
     filled(out, &lead, &format!("{lead}  "), text)
 }

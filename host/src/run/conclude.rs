@@ -2,6 +2,7 @@
 
 use crate::answer::CallError;
 use crate::engine::{Descriptor, Ending, Outcome, Stop};
+use crate::fault::Fault;
 use crate::gate::halt::Halt;
 use crate::operation::Operation;
 use crate::recording::Recording;
@@ -37,6 +38,11 @@ pub fn unsupported_environment(request: &Request, descriptor: &Descriptor) -> Ru
     );
     ended(Decision::Unsupported, "unsupported-environment", message, None)
         .advising("name a supported environment with --env")
+}
+
+/// The command could not do its work for this one.
+pub fn faulted(fault: &Fault) -> RunResult {
+    ended(Decision::Failed, fault.code, fault.message.clone(), None).advising(&fault.help)
 }
 
 /// After a pass that changed nothing: may a live run go on, or is the dry run's answer yes?

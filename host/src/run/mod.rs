@@ -3,10 +3,11 @@
 mod conclude;
 mod proof;
 mod services;
+mod several;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::backend::Backend;
 use crate::backend::live::FarSides;
@@ -24,13 +25,16 @@ use crate::progress::Interrupt;
 use crate::recording::Recording;
 use crate::report::{Decision, Facts, Mode, PluginPart, Report, RunResult, build};
 use crate::step::Step;
+use crate::timing;
 
 use conclude::{
-    conclude_live, conclude_observed, locked, no_longer_fits, unsupported_environment, unsupported_service,
+    conclude_live, conclude_observed, faulted, locked, no_longer_fits, unsupported_environment,
+    unsupported_service,
 };
 use proof::Shortfall;
 
 pub use services::{EnvironmentRow, ServiceRow, components};
+pub use several::One;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -59,6 +63,8 @@ pub struct Host {
     pub requester: String,
     /// Flags that every advised command needs, so that it means the same host: ` --config FILE`, or nothing.
     pub flags: String,
+    /// Opened by the first run.
+    journal: Mutex<Option<Journal>>,
 }
 
 /// A run that came to a report.
@@ -94,9 +100,21 @@ struct Run<'a> {
 impl Host {
     /// Loads policy and engine for a configuration.
     pub fn open(config: Config, flags: String, requester: String) -> Result<Self, Fault> {
+        let policies = timing::phase("policies");
         let policy = Arc::new(Policy::load(&config.policies)?);
+        drop(policies);
+        let _engine = timing::phase("engine");
         let engine = Arc::new(Engine::new(&config.state, &config.cache, &config.limits)?);
-        Ok(Self { config, policy, engine, requester, flags })
+        Ok(Self { config, policy, engine, requester, flags, journal: Mutex::new(None) })
+    }
+
+    fn journal(&self) -> Result<Journal, Fault> {
+        let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(open) = &*journal {
+            return Ok(open.clone());
+        }
+        let open = Journal::open(&self.config.state)?;
+        Ok(journal.insert(open).clone())
     }
 
     /// Deploys, or shows what a deploy would do. A report means that the question was understood; its decision says what
@@ -111,7 +129,7 @@ impl Host {
         audience: Arc<dyn Audience>,
         interrupt: Interrupt,
     ) -> Result<Done, Fault> {
-        let log = Journal::open(&self.config.state)?.begin(&Begin {
+        let log = self.journal()?.begin(&Begin {
             service: &request.service,
             environment: &request.environment,
             commit: &request.commit,
@@ -145,14 +163,16 @@ impl Host {
         interrupt: Interrupt,
     ) -> Result<(Report, Option<Recording>), Fault> {
         let Some(loaded) = self.plugin(&request.service)? else {
-            return Ok((self.bare_report(request, log, unsupported_service(self, request)), None));
+            return Ok((self.bare_report(request, Some(log), unsupported_service(self, request)), None));
         };
+        let describe = timing::phase("describe");
         let descriptor = self.engine.describe(&loaded, tokio::runtime::Handle::current())?;
+        drop(describe);
         log.plugin(&loaded.which.digest, &descriptor.version, &loaded.bytes)?;
         let known = descriptor.environments.iter().find(|one| one.name == request.environment).cloned();
         let Some(environment) = known else {
             let result = unsupported_environment(request, &descriptor);
-            return Ok((self.bare_report(request, log, result), None));
+            return Ok((self.bare_report(request, Some(log), result), None));
         };
         let run = Run {
             host: self,
@@ -211,8 +231,14 @@ impl Host {
         }
     }
 
+    /// A request that came to no report of its own, as one among several.
+    #[must_use]
+    pub fn fault_report(&self, request: &Request, fault: &Fault) -> Report {
+        self.bare_report(request, None, faulted(fault))
+    }
+
     /// A report about a request that no plugin took.
-    fn bare_report(&self, request: &Request, log: &RunLog, result: RunResult) -> Report {
+    fn bare_report(&self, request: &Request, log: Option<&RunLog>, result: RunResult) -> Report {
         let facts = Facts {
             mode: request.mode,
             service: &request.service,
@@ -221,7 +247,7 @@ impl Host {
             described: None,
             plugin: None,
             policy: self.policy.digest(),
-            run: Some(log.id()),
+            run: log.map(RunLog::id),
             registry: &self.config.registry,
             flags: &self.flags,
             on_failure: request.on_failure,
@@ -289,6 +315,7 @@ impl Run<'_> {
 
     /// Runs the plugin once, on a thread of its own: it waits for answers like any program.
     async fn pass(&self, backend: Backend) -> Result<Passed, Fault> {
+        let _phase = timing::phase("run");
         let gate = Gate::new(
             Arc::clone(&self.host.policy),
             self.subject.clone(),
@@ -317,6 +344,7 @@ impl Run<'_> {
     }
 
     fn report(&self, steps: &[Step], foreseen: &[Step], result: RunResult) -> Report {
+        let _phase = timing::phase("report");
         let which = &self.loaded.which;
         let facts = Facts {
             mode: self.request.mode,
@@ -343,9 +371,11 @@ impl Run<'_> {
 
 /// Puts the report into the journal.
 fn keep(log: &RunLog, report: &Report) -> Result<(), Fault> {
+    let report_phase = timing::phase("report");
     let text = serde_json::to_string(report).map_err(|error| {
         Fault::internal("report", format!("the report cannot be written: {error}"), "report this as a bug")
     })?;
+    drop(report_phase);
     log.finish(report.decision.as_str(), report.decision.exit_code(), &text)
 }
 

@@ -56,11 +56,19 @@ pub fn components(folder: &Path) -> Result<Vec<ServiceName>, Fault> {
 impl Host {
     /// Every service that has a plugin or that policy knows, by name.
     pub fn services(&self) -> Result<Vec<ServiceRow>, Fault> {
+        Ok(self.service_names()?.iter().map(|name| self.service(name)).collect())
+    }
+
+    /// Their names.
+    ///
+    /// # Errors
+    /// When the plugin folder cannot be read.
+    pub fn service_names(&self) -> Result<Vec<ServiceName>, Fault> {
         let mut names = self.policy.plugins();
         names.extend(components(&self.config.plugins)?);
         names.sort();
         names.dedup();
-        Ok(names.iter().map(|name| self.service(name)).collect())
+        Ok(names)
     }
 
     fn service(&self, name: &ServiceName) -> ServiceRow {

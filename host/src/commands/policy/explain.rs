@@ -10,8 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::access::{Action, Resource};
-use crate::commands::deploy::pair;
-use crate::commands::{Global, Output, print, print_json};
+use crate::commands::{Global, Output, arguments, print, print_json};
 use crate::console::Console;
 use crate::fault::Fault;
 use crate::journal::{Journal, OnFailure, OperationRow};
@@ -112,9 +111,14 @@ struct Asked {
 pub async fn run(args: &ExplainArgs, global: &Global) -> Result<u8, Fault> {
     let placeholder = "0".repeat(40);
     let commit = args.commit.as_deref().unwrap_or(&placeholder);
-    let (service, environment, commit) = pair(&args.service, &args.env, commit)?;
-    let (mode, on_failure) = (Mode::DryRun, OnFailure::Rollback);
-    let request = run::Request { service, environment, commit, mode, on_failure };
+    let mode = Mode::DryRun;
+    let request = run::Request {
+        service: arguments::service(&args.service)?,
+        environment: arguments::environment(&args.env)?,
+        commit: arguments::commit(commit)?,
+        mode,
+        on_failure: OnFailure::Rollback,
+    };
     let host = global.host()?;
     let done = host.deploy(&request, None, Arc::new(Console::new(mode)), Interrupt::pair().1).await?;
     if let Some(fault) = done.journal {

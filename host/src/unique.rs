@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
 /// Its entries, in the order of the file.
-pub(super) struct Unique<K, V>(pub(super) Vec<(K, V)>);
+pub struct Unique<K, V>(pub Vec<(K, V)>);
 
 impl<'de, K: Deserialize<'de> + PartialEq, V: Deserialize<'de>> Deserialize<'de> for Unique<K, V> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

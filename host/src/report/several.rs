@@ -1,0 +1,112 @@
+//! Several services in one answer.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use serde::{Deserialize, Serialize};
+
+use super::text::{Style, short, wrapped};
+use super::{Decision, Report, SCHEMA};
+use crate::names::{Environment, ServiceName};
+
+/// The reports of several requests.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Several {
+    /// [`SCHEMA`].
+    pub schema_version: u32,
+    /// Exit code 0.
+    pub ok: bool,
+    /// The worst of them.
+    pub decision: Decision,
+    /// Each.
+    pub services: Vec<Report>,
+}
+
+impl Several {
+    /// These reports together.
+    #[must_use]
+    pub fn new(services: Vec<Report>) -> Self {
+        let worst = services.iter().map(|report| report.decision).max_by_key(|one| one.severity());
+        let decision = worst.unwrap_or(Decision::Planned);
+        Self { schema_version: SCHEMA, ok: decision.exit_code() == 0, decision, services }
+    }
+
+    /// A row per service and a column per environment, then what a person has to know of those that are not simply planned.
+    #[must_use]
+    pub fn render(&self, style: Style) -> String {
+        let mut text = String::new();
+        // Writing into a String cannot fail.
+        let _ = self.write(&mut text, style);
+        text
+    }
+
+    fn write(&self, out: &mut String, style: Style) -> std::fmt::Result {
+        let environments: BTreeSet<&Environment> =
+            self.services.iter().map(|report| &report.environment).collect();
+        let mut rows: BTreeMap<&ServiceName, BTreeMap<&Environment, &Report>> = BTreeMap::new();
+        for report in &self.services {
+            rows.entry(&report.service).or_default().insert(&report.environment, report);
+        }
+        let name = rows.keys().map(|name| name.as_str().len()).max().unwrap_or(0).max("SERVICE".len());
+        let cell = self.services.iter().map(|report| words(report).chars().count()).max().unwrap_or(0);
+        let heads: String = environments.iter().map(|name| format!("  {:<cell$}", name.as_str())).collect();
+        writeln!(out, "{}", format!("{:<name$}{heads}", "SERVICE").trim_end())?;
+        for (service, cells) in &rows {
+            let mut line = format!("{:<name$}", service.as_str());
+            for environment in &environments {
+                let Some(report) = cells.get(environment) else {
+                    line += &format!("  {:<cell$}", "");
+                    continue;
+                };
+                let words = words(report);
+                let blank = " ".repeat(cell - words.chars().count());
+                line += &format!("  {}{blank}", style.of_decision(report.decision, &words));
+            }
+            writeln!(out, "{}", line.trim_end())?;
+        }
+        writeln!(out, "\n{}", self.counted())?;
+        for report in self.services.iter().filter(|report| report.error.is_some() || pending(report)) {
+            write_detail(out, report, style)?;
+        }
+        Ok(())
+    }
+
+    /// `12 planned, 1 unsupported`.
+    fn counted(&self) -> String {
+        let mut counts: BTreeMap<u8, (Decision, usize)> = BTreeMap::new();
+        for report in &self.services {
+            counts.entry(report.decision.severity()).or_insert((report.decision, 0)).1 += 1;
+        }
+        let told: Vec<_> =
+            counts.values().map(|(decision, count)| format!("{count} {}", decision.as_str())).collect();
+        told.join(", ")
+    }
+}
+
+/// One cell of the table.
+fn words(report: &Report) -> String {
+    let gates = if pending(report) { ", pending" } else { "" };
+    format!("{} {}{gates}", short(report.commit.as_str()), report.decision.as_str())
+}
+
+/// Whether a live deploy would wait for something.
+fn pending(report: &Report) -> bool {
+    report.steps.iter().any(|step| step.outcome == "pending")
+}
+
+fn write_detail(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
+    let head = format!("{} → {}", report.service, report.environment);
+    writeln!(out, "\n{}: {}", style.bold(&head), report.decision.as_str())?;
+    for step in report.steps.iter().filter(|step| step.outcome == "pending") {
+        wrapped(out, &format!("pending: {}: {}", step.operation, step.message.as_deref().unwrap_or("")), 2)?;
+    }
+    let Some(error) = &report.error else { return Ok(()) };
+    for line in error.message.lines() {
+        wrapped(out, line, 2)?;
+    }
+    match &report.recommended_action {
+        Some(action) => wrapped(out, &format!("next: {action}"), 2),
+        None => Ok(()),
+    }
+}

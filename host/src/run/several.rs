@@ -1,0 +1,56 @@
+//! Several requests at once.
+
+use std::sync::Arc;
+
+use futures_util::{StreamExt, stream};
+
+use super::{Host, Request};
+use crate::fault::Fault;
+use crate::gate::Audience;
+use crate::progress::Interrupt;
+use crate::report::Report;
+
+/// What came of one of several requests.
+pub struct One {
+    /// Always there: a fault of one does not keep the others from being answered.
+    pub report: Report,
+    /// Why the report is not in the journal, if it is not.
+    pub journal: Option<Fault>,
+}
+
+impl Host {
+    /// [`Host::deploy`] for each of `requests`, `at_once` of them at a time; only so many components and instances are in
+    /// memory. Answers in the order of the requests.
+    pub async fn deploy_each(
+        self: &Arc<Self>,
+        requests: Vec<Request>,
+        at_once: usize,
+        audience: &Arc<dyn Audience>,
+        interrupt: &Interrupt,
+    ) -> Vec<One> {
+        stream::iter(requests)
+            .map(|request| {
+                let host = Arc::clone(self);
+                let (audience, interrupt) = (Arc::clone(audience), interrupt.clone());
+                let asked = request.clone();
+                // A task of its own, so that it may run on another core.
+                let run = tokio::spawn(async move { host.deploy(&asked, None, audience, interrupt).await });
+                async move {
+                    let lost = |error: tokio::task::JoinError| {
+                        Fault::internal(
+                            "run",
+                            format!("the run ended early: {error}"),
+                            "report this as a bug",
+                        )
+                    };
+                    match run.await.map_err(lost).and_then(|done| done) {
+                        Ok(done) => One { report: done.report, journal: done.journal },
+                        Err(fault) => One { report: self.fault_report(&request, &fault), journal: None },
+                    }
+                }
+            })
+            .buffered(at_once)
+            .collect()
+            .await
+    }
+}
