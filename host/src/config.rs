@@ -4,6 +4,8 @@
 
 mod desired;
 mod file;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 mod invalid;
 mod limits;
 mod locate;

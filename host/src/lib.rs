@@ -14,6 +14,8 @@ pub mod console;
 pub mod engine;
 pub mod fault;
 mod file;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 pub mod gate;
 pub mod journal;
 pub mod lock;

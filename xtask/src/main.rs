@@ -2,12 +2,13 @@
 
 mod cargo;
 mod demo;
+mod fuzz;
 mod output;
 mod tally;
 mod test;
 mod toolchain;
 
-use std::{env, process::ExitCode};
+use std::{env, path::Path, process::ExitCode};
 
 const USAGE: &str = "\
 Usage: cargo xtask <COMMAND>
@@ -16,6 +17,8 @@ Commands:
   demo            build host and its plugins, and deploy a sample service for real, step by step
   demo --clean    remove everything that the demo made, and nothing else
   test [FILTER]   formatting, clippy, components, and all tests whose name contains FILTER
+  fuzz [TARGET|all [SECONDS|FILE]]
+                  look for input that breaks a rule: every target, a minute each; or one, for long, or with one input
   components      build host and its plugins, and make the plugins components in target/plugins
 ";
 
@@ -28,6 +31,12 @@ fn main() -> ExitCode {
         ["components"] => demo::components(),
         ["test"] => test::run(None),
         ["test", filter] if !filter.starts_with('-') => test::run(Some(filter)),
+        ["fuzz"] => fuzz::run(None, None),
+        ["fuzz", target] if !target.starts_with('-') => fuzz::run(Some(target), None),
+        ["fuzz", target, seconds_or_file] => match seconds_or_file.parse() {
+            Ok(seconds) => fuzz::run(Some(target), Some(seconds)),
+            Err(_) => fuzz::replay(target, Path::new(seconds_or_file)),
+        },
         ["--help" | "-h" | "help"] | [_, "--help" | "-h"] => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;

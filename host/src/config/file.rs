@@ -87,13 +87,18 @@ kind = "compose"
 "#;
 
 pub(super) fn load(chosen: &Chosen) -> Result<Config, Fault> {
-    let file: File = match &chosen.file {
-        Some(path) => parse(&read(path)?, &path.display().to_string())?,
-        None => parse(MAIN_SERVER, "the built-in defaults")?,
-    };
+    match &chosen.file {
+        Some(path) => understood(&read(path)?, chosen),
+        None => understood(MAIN_SERVER, chosen),
+    }
+}
+
+/// The configuration that `text`, the content of the chosen file, stands for.
+pub(super) fn understood(text: &str, chosen: &Chosen) -> Result<Config, Fault> {
     let base = &chosen.base;
     let at = |path: &Path| base.join(path);
     let name = chosen.file.as_ref().map_or_else(|| "host.toml".to_owned(), |path| path.display().to_string());
+    let file: File = parse(text, &name)?;
     let registry = RegistryConfig {
         url: registry_url(&file.registry.url, &name)?,
         namespace: ImageName::parse(&file.registry.namespace)

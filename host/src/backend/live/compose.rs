@@ -2,6 +2,8 @@
 //! that is not named.
 
 mod check;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 mod redact;
 
 use std::ffi::{OsStr, OsString};

@@ -4,6 +4,8 @@
 
 mod beside;
 mod decode;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 mod quoting;
 mod secrets;
 mod text;

@@ -2,6 +2,8 @@
 //!
 //! The host polls; a plugin only states what must stand at which JSON pointer. Nothing waits longer than the deadline.
 
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 mod payload;
 
 use std::time::Duration;

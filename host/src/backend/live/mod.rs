@@ -6,6 +6,14 @@ mod container;
 mod delivery;
 mod docker;
 pub(super) mod env_file;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing {
+    //! What [`crate::fuzzing`] feeds here.
+    pub use super::compose::fuzzing::{compose_config, compose_said};
+    pub use super::env_file::fuzzing::{env_file, secrets};
+    pub use super::health::fuzzing::health;
+    pub use super::registry::fuzzing::{image_config, manifest};
+}
 mod health;
 mod http;
 pub(super) mod json;

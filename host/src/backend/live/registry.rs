@@ -5,6 +5,8 @@ mod document;
 #[cfg(test)]
 mod fake;
 mod fetch;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 mod platform;
 mod retry;
 
@@ -12,7 +14,7 @@ use std::time::Duration;
 
 use document::{Descriptor, Document, ImageConfig, Manifest};
 use fetch::Repository;
-use platform::Platform;
+use platform::{Platform, best};
 
 use super::http;
 use crate::answer::CallError;
@@ -116,11 +118,7 @@ impl RegistryClient {
             images.push(platform_image(repository, call, entry).await?);
         }
         let found: Vec<_> = images.iter().map(|(_, platform)| platform.to_string()).collect();
-        let mut ours: Vec<_> =
-            images.into_iter().filter(|(_, platform)| platform.is_like(&self.platform)).collect();
-        // Stable: among equals the first one is taken, as engines do.
-        ours.sort_by_key(|(_, platform)| !platform.is_baseline());
-        if let Some((identity, _)) = ours.into_iter().next() {
+        if let Some(identity) = best(images, &self.platform) {
             return Ok(Identity { index: Some(index), ..identity });
         }
         let found = if found.is_empty() { "nothing".to_owned() } else { listed(&found, IMAGES) };

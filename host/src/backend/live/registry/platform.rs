@@ -53,6 +53,12 @@ impl Platform {
     }
 }
 
+/// The one of `images` that a machine of the platform `ours` runs. Among equals it is the first one, as engines do it.
+pub fn best<T>(images: Vec<(T, Platform)>, ours: &Platform) -> Option<T> {
+    let fitting = images.into_iter().filter(|(_, platform)| platform.is_like(ours));
+    fitting.min_by_key(|(_, platform)| !platform.is_baseline()).map(|(image, _)| image)
+}
+
 impl fmt::Display for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", plain(&self.os, SHOWN), plain(&self.architecture, SHOWN))?;
