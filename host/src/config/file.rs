@@ -12,9 +12,12 @@ use super::secrets::SecretsTable;
 use super::{ComposeRuntime, Config, EnvFileSource, HttpUrl, Limits, RegistryConfig};
 use crate::fault::Fault;
 use crate::names::{ConfigName, ImageName, RuntimeName};
+use crate::words::{plain, quoted};
 
 /// Largest `host.toml`, in bytes.
 const LARGEST: u64 = 1 << 20;
+/// Longest part of a refused value that a message repeats, in characters.
+const SHOWN: usize = 120;
 
 #[derive(Deserialize, Default)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
@@ -189,7 +192,10 @@ fn registry_url(text: &str, file: &str) -> Result<HttpUrl, Fault> {
     if !url.is_loopback() || url.path != "/" {
         return Err(Fault::usage(
             "config-registry",
-            format!("{file}: registry.url is {text:?}, which is not a registry on this machine's loopback"),
+            format!(
+                "{file}: registry.url is {}, which is not a registry on this machine's loopback",
+                quoted(text, SHOWN)
+            ),
             "the artifact registry listens on loopback only; use http://127.0.0.1:<port>",
         ));
     }
@@ -210,7 +216,8 @@ fn compose_runtime(
     let docker = table.docker.unwrap_or_else(|| "unix:///var/run/docker.sock".to_owned());
     if !docker.starts_with("unix:///") {
         let error = format!(
-            "{docker:?} is no address of an engine on this machine; write unix:///path/to/docker.sock"
+            "{} is no address of an engine on this machine; write unix:///path/to/docker.sock",
+            quoted(&docker, SHOWN)
         );
         return Err(bad_value(file, &key("docker"), &error));
     }
@@ -219,8 +226,10 @@ fn compose_runtime(
     if !project.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
         || !project.chars().all(plain)
     {
-        let error =
-            format!("{project:?} is no Compose project name: lower-case letters, digits, `_` and `-`");
+        let error = format!(
+            "{} is no Compose project name: lower-case letters, digits, `_` and `-`",
+            quoted(&project, SHOWN)
+        );
         return Err(bad_value(file, &key("project"), &error));
     }
     let files = table.files.unwrap_or_else(|| vec![PathBuf::from("docker-compose.yml")]);
@@ -248,7 +257,8 @@ fn folder(set: Option<PathBuf>, variable: &str, fallback: &str, key: &'static st
 
 fn zone(name: Option<&str>, file: &str) -> Result<jiff::tz::TimeZone, Fault> {
     name.map_or(Ok(jiff::tz::TimeZone::UTC), |name| {
-        jiff::tz::TimeZone::get(name).map_err(|error| bad_value(file, "zone", &error.to_string()))
+        jiff::tz::TimeZone::get(name)
+            .map_err(|error| bad_value(file, "zone", &plain(&error.to_string(), SHOWN)))
     })
 }
 
@@ -290,6 +300,22 @@ mod tests {
             let fault = fault(text);
             assert!(fault.message.contains(&format!("{word:?} is not in this release")), "{fault}");
             assert!(!fault.help.contains("did you mean"), "{fault}");
+        }
+    }
+
+    #[test]
+    fn a_value_is_repeated_escaped_and_in_part() {
+        let long = "\\u001b[2J".repeat(1000);
+        for text in [
+            format!("zone = \"{long}\"\n"),
+            format!("[registry]\nurl = \"http://10.0.0.1/{long}\"\n"),
+            "[registry]\nurl = \"http://10.0.0.1/".to_owned() + &"x".repeat(1000) + "\"\n",
+            format!("[runtimes.a]\nkind = \"compose\"\ndocker = \"{long}\"\n"),
+            format!("[runtimes.a]\nkind = \"compose\"\nproject = \"{long}\"\n"),
+        ] {
+            let fault = fault(&text);
+            assert!(fault.message.len() < 2000, "{fault}");
+            assert!(!fault.message.contains('\u{1b}'), "{fault}");
         }
     }
 

@@ -278,7 +278,7 @@ fn text(u: Bytes<'_, '_>) -> Result<String> {
 
 fn pointer<T: FromStr>(u: Bytes<'_, '_>) -> Result<T> {
     let parts = list(u, 0, |u| word(u, &["", "deploy", "commit", "a~1b", "~0", "0", " é", "labels"]))?;
-    parsed(&parts.iter().map(|part| format!("/{part}")).collect::<String>())
+    parsed(&parts.iter().flat_map(|part| ["/", part]).collect::<String>())
 }
 
 fn commit(u: Bytes<'_, '_>) -> Result<Commit> {

@@ -43,8 +43,9 @@ pub fn env_file(file: &[u8]) {
             assert_eq!(shown(&removed), shown(file), "the way back");
         }
         removed_only(&after, &removed);
-        // The way back to another value, where all assignments had the same.
-        if let Some(before) = &before
+        // The way back to another value, where all assignments had the same. Quotes that nothing needs stay.
+        if !value.is_empty()
+            && let Some(before) = &before
             && let Ok(old) = std::str::from_utf8(&before.value)
             && own(file).iter().all(|entry| entry.value == before.value)
         {
@@ -63,7 +64,7 @@ fn edited(before: &[u8], after: &[u8], value: &str) {
     if own(before).is_empty() {
         let new = after.strip_prefix(before).expect("everything stays before a new line");
         assert_eq!(shown(new.trim_ascii()), format!("{KEY}={value}"));
-    } else {
+    } else if !value.is_empty() {
         assert_eq!(shown(&besides(before)), shown(&besides(after)), "every byte beside the value stays");
     }
     assert_eq!(text::with(after, KEY, value).as_deref(), Ok(after), "once more changes nothing");

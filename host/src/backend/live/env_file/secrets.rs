@@ -16,10 +16,13 @@ use crate::names::EnvKey;
 pub const HIDDEN: &str = "[hidden]";
 /// Fewer characters are a word like `yes` or `80`: taken out where they stand alone. Inside of words they are everywhere.
 const SHORTEST: usize = 4;
+/// Longer values together, in bytes, are no env file that a person wrote: variables of variables grow without end.
+const MOST: usize = 4 << 20;
 /// So many bytes in common with a value are no coincidence.
 const COMMON: usize = 8;
 
-/// The values of an env file; they are never shown. Nothing where the file could not be read: everything may be one then.
+/// The values of an env file; they are never shown. Nothing where the file could not be read, or would become too long:
+/// everything may be one then.
 pub struct Secrets(Option<Forms>);
 
 /// What is taken out, all of it in the form of [`reduced`].
@@ -51,11 +54,20 @@ impl Secrets {
 
     /// Of a file with this content.
     pub fn of(file: &[u8], stamped: &[EnvKey], known: &str) -> Self {
-        let mut forms = Forms { known: reduced_text(known), ..Forms::default() };
         let mut values = Values::default();
         let entries = entries(file);
+        let mut decoded = Vec::new();
+        let mut length = 0;
         for entry in &entries {
             let value = values.next(entry);
+            length += value.len();
+            if length > MOST {
+                return Self(None);
+            }
+            decoded.push(value);
+        }
+        let mut forms = Forms { known: reduced_text(known), ..Forms::default() };
+        for (entry, value) in entries.iter().zip(decoded) {
             if !is_stamp(entry, stamped) {
                 forms.value(&String::from_utf8_lossy(entry.value));
                 forms.value(&value);

@@ -95,12 +95,21 @@ fn every_way_to_write_an_assignment_is_known() {
         ("A='it\\'s'\nK=old\n", "A='it\\'s'\nK=new\n"),
         ("A=\"\\\\\"\nK=old\n", "A=\"\\\\\"\nK=new\n"),
         ("\u{feff}K=old\n", "\u{feff}K=new\n"),
+        ("K=old\t # why\n", "K=new\t # why\n"),
         // One who reads the first assignment and Compose, which takes the last, see the same.
         ("K=old\nB=1\nK=old\n", "K=new\nB=1\nK=new\n"),
     ] {
         let [before, after] = [before, after].map(|text| text.replace('K', COMMIT));
         assert_eq!(String::from_utf8(stamped(before.as_bytes(), "new")).expect("text"), after);
     }
+}
+
+#[test]
+fn nothing_before_a_comment_is_written_as_nothing() {
+    let (_folder, file) = file(format!("{COMMIT}=old # why\n").as_bytes());
+    file.write_stamp(&stamp(&[(COMMIT, Some(""))])).expect("stamped");
+    assert_eq!(String::from_utf8(content(&file)).expect("text"), format!("{COMMIT}=\"\" # why\n"));
+    assert_eq!(file.read_stamp(&[key(COMMIT)]).expect("read"), stamp(&[(COMMIT, Some(""))]));
 }
 
 #[test]
@@ -123,6 +132,7 @@ fn a_new_key_ends_as_the_file_does() {
         ("A=1\r\n", "A=1\r\nK=new\r\n"),
         ("A=1\r\nB=2", "A=1\r\nB=2\r\nK=new"),
         ("A=1", "A=1\nK=new"),
+        ("A=1\r", "A=1\r\r\nK=new"),
         ("A=1\r\nB=2\n", "A=1\r\nB=2\nK=new\n"),
         ("\n\n", "\n\nK=new\n"),
         ("# no assignment", "# no assignment\nK=new"),

@@ -38,7 +38,7 @@ pub fn value(text: &[u8], key: &str) -> Result<Option<Found>, usize> {
 }
 
 /// `text` with `value` in every assignment of `key`, or with an assignment at its end if there is none. `value` needs no
-/// quotes and stays inside those that are there.
+/// quotes, unless it is empty, and stays inside those that are there.
 ///
 /// # Errors
 /// The line of a quote that is never closed.
@@ -50,6 +50,10 @@ pub fn with(text: &[u8], key: &str, value: &str) -> Result<Vec<u8>, usize> {
     }
     // From the end, so that what is still to come keeps its place.
     for assignment in found.into_iter().rev() {
+        let rest = &text[assignment.whole.end..line_end(&text, assignment.whole.end)];
+        // Nothing before a comment: Compose takes the comment for the value.
+        let bare = assignment.whole.end == assignment.value.end && !rest.trim_ascii().is_empty();
+        let value = if value.is_empty() && bare { "\"\"" } else { value };
         text.splice(assignment.value, value.bytes());
     }
     Ok(text)
@@ -70,6 +74,8 @@ pub fn without(text: &[u8], key: &str) -> Result<Vec<u8>, usize> {
 /// A new last line in the line ending of the file; a file whose last line has no end keeps it that way.
 fn append(text: &mut Vec<u8>, line: &[u8]) {
     let windows = text.ends_with(b"\r\n")
+        // Another line ending would make this half of one a whole one.
+        || text.ends_with(b"\r")
         || text.iter().rposition(|&byte| byte == b'\n').is_some_and(|end| text[..end].ends_with(b"\r"));
     let ending: &[u8] = if windows { b"\r\n" } else { b"\n" };
     if text.ends_with(b"\n") || text.is_empty() || text == BYTE_ORDER_MARK {

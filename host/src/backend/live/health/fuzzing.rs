@@ -149,7 +149,9 @@ fn checked(payload: &Value, expectations: &[Expectation]) {
         let holds = match &expectation.equals {
             Literal::Absent => matches!(value, None | Some(Value::Null)),
             Literal::Flag(flag) => value == Some(&Value::Bool(*flag)),
-            Literal::Number(number) => value.is_some_and(|value| value.to_string() == number.to_string()),
+            Literal::Number(number) => {
+                matches!(value, Some(Value::Number(found)) if *found == (*number).into())
+            }
             Literal::Text(text) => matches!(value, Some(Value::String(found)) if found == text),
         };
         assert_eq!(*satisfied, holds, "{check:?} of {expectation:?}");
