@@ -18,7 +18,7 @@ pub use lab::project::{BAIDU_NETDISK, CONTAINER, SERVICE, SERVICES, Settings};
 pub use lab::snapshot::{Running, Snapshot};
 pub use sample_service::Behaviour;
 
-use lab::{Bench, Project};
+use lab::{Bench, Project, PushedImage};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -74,6 +74,12 @@ impl Stage {
     /// Puts an image into the registry, as CI would.
     pub fn publish(&self, image: &SampleImage) {
         image.push(self.bench.registry()).expect("an image in the registry");
+    }
+
+    /// The same, and tells what is in the registry now.
+    #[must_use]
+    pub fn pushed(&self, image: &SampleImage) -> PushedImage {
+        image.push(self.bench.registry()).expect("an image in the registry")
     }
 
     /// A truthful, healthy image of the commit that `name` stands for.

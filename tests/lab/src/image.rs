@@ -10,7 +10,10 @@ use std::collections::BTreeMap;
 
 use sample_service::Behaviour;
 
-use self::{layer::Layer, manifest::Manifest};
+use self::{
+    layer::{Entry, Layer},
+    manifest::Manifest,
+};
 use crate::{Result, sample};
 
 /// The namespace of all images in the registry.
@@ -40,6 +43,12 @@ pub fn commit_of(content: &[u8]) -> String {
     manifest::digest(content).chars().skip("sha256:".len()).take(40).collect()
 }
 
+/// The digest of some bytes, with its algorithm.
+#[must_use]
+pub fn digest(data: &[u8]) -> String {
+    manifest::digest(data)
+}
+
 /// An image of the sample service; the same input gives the same bytes.
 #[derive(Clone, Debug)]
 pub struct SampleImage {
@@ -50,6 +59,7 @@ pub struct SampleImage {
     labels: BTreeMap<String, String>,
     env: BTreeMap<String, String>,
     padding: usize,
+    entries: Vec<Entry>,
     others: Option<Vec<SampleImage>>,
 }
 
@@ -64,6 +74,10 @@ pub struct PushedImage {
     pub manifest_digest: String,
     /// Its configuration: the image id in an engine with the classic store.
     pub config_digest: String,
+    /// The bytes of the manifest for this machine.
+    pub manifest: Vec<u8>,
+    /// The bytes of its configuration.
+    pub config: Vec<u8>,
     /// Bytes of all layers as they are sent.
     pub size: u64,
 }
@@ -83,6 +97,7 @@ impl SampleImage {
             labels: owned(&[(REVISION, commit), (SOURCE, SOURCE_REPOSITORY), (TITLE, service)]),
             env: owned(&[("PORT", "8080"), ("SAMPLE_COMMIT", commit), ("SAMPLE_SERVICE", service)]),
             padding: 0,
+            entries: Vec::new(),
             others: None,
         }
     }
@@ -128,6 +143,20 @@ impl SampleImage {
         self
     }
 
+    /// Adds a file under exactly this name, which may lead out of the image.
+    #[must_use]
+    pub fn file(mut self, name: &str) -> Self {
+        self.entries.push(Entry { name: name.to_owned(), target: None });
+        self
+    }
+
+    /// Adds a symbolic link under exactly this name.
+    #[must_use]
+    pub fn link(mut self, name: &str, target: &str) -> Self {
+        self.entries.push(Entry { name: name.to_owned(), target: Some(target.to_owned()) });
+        self
+    }
+
     /// Wraps it in an index, beside an attestation as build tools add it.
     #[must_use]
     pub fn in_index(mut self) -> Self {
@@ -148,6 +177,9 @@ impl SampleImage {
         let mut layers = vec![Layer::program("sample-service", &sample::bytes()?)?];
         if self.padding > 0 {
             layers.push(Layer::padding(self.padding)?);
+        }
+        if !self.entries.is_empty() {
+            layers.push(Layer::of_entries(&self.entries)?);
         }
         let manifest = Manifest::of(&layers, &self.architecture, &self.entrypoint, &self.env, &self.labels);
         Ok((layers, manifest))

@@ -7,6 +7,7 @@
 //! - [`engine`], [`compose`], [`registry`]: the components.
 //! - [`image`], [`project`]: what is pushed and what is deployed to.
 //! - [`snapshot`]: what a refused deploy must leave as it was.
+//! - [`faulty`]: a far side that goes wrong where a test says so.
 //! - [`components`]: plugin crates made into WebAssembly components.
 //! - [`bench`]: all of it as a test sees it.
 
@@ -17,6 +18,7 @@ pub mod debian;
 pub mod docker;
 pub mod engine;
 pub mod error;
+pub mod faulty;
 pub mod http;
 pub mod image;
 pub mod lock;

@@ -58,6 +58,10 @@ impl Locate for HealthSource {
 
 /// Polls until every expectation holds in one payload, or the time is up.
 ///
+/// One such payload is enough, whatever came before it and might come after: a service that starts may answer badly at
+/// first, and no number of good answers says anything about the next one. It must be one payload, though: what holds
+/// now in one answer and then in another was never true together.
+///
 /// At the deadline the last payload decides: `Ok` with what it holds, unsatisfied checks marked.
 ///
 /// # Errors

@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1;
-use hyper::header::{ACCEPT, CONNECTION, HOST, HeaderValue, USER_AGENT};
+use hyper::header::{ACCEPT, CONNECTION, CONTENT_LENGTH, HOST, HeaderValue, TRANSFER_ENCODING, USER_AGENT};
 use hyper::{Method, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -175,6 +175,10 @@ async fn exchange(request: &Request<'_>, bounds: Bounds) -> Result<Response<Byte
             .map_err(|_| late(Stage::Answering))?
             .map_err(|error| classified(&error))?;
         let (head, body) = response.into_parts();
+        // Whoever stands between may go by the other one of the two (RFC 9112, 6.3: an attempt at smuggling).
+        if head.headers.contains_key(CONTENT_LENGTH) && head.headers.contains_key(TRANSFER_ENCODING) {
+            return Err(Failure::Malformed("it has a length and is chunked as well".to_owned()));
+        }
         let body =
             timeout_at(until, collect(body, bounds.body_bytes)).await.map_err(|_| late(Stage::Reading))??;
         Ok(Response::from_parts(head, body))

@@ -1,33 +1,47 @@
 //! JSON that says one thing. A key that stands twice in one object is refused: parsers differ in which of the two
 //! they believe, so such a document proves nothing.
 
+use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// Reads one document: UTF-8, no repeated key, at most 128 levels deep (`serde_json`'s own bound), nothing after it.
+/// Most values of a document, those inside of others counted: one takes up to twenty times its bytes in memory, so the
+/// length of a document alone bounds little.
+const VALUES: usize = 200_000;
+
+/// Reads one document: UTF-8, no repeated key, at most 128 levels deep (`serde_json`'s own bound), no more than 200,000
+/// values, nothing after it.
 ///
 /// # Errors
 /// In the parser's words, with line and column. They may repeat a key of the document.
 pub fn parse(bytes: &[u8]) -> Result<Value, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = Strict.deserialize(&mut deserializer)?;
+    let left = Cell::new(VALUES);
+    let value = Strict { left: &left }.deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok(value)
 }
 
-struct Strict;
+#[derive(Clone, Copy)]
+struct Strict<'a> {
+    left: &'a Cell<usize>,
+}
 
-impl<'de> DeserializeSeed<'de> for Strict {
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        let Some(left) = self.left.get().checked_sub(1) else {
+            return Err(D::Error::custom(format_args!("it holds more than {VALUES} values")));
+        };
+        self.left.set(left);
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Strict {
+impl<'de> Visitor<'de> for Strict<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -64,7 +78,7 @@ impl<'de> Visitor<'de> for Strict {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut array = Vec::new();
-        while let Some(item) = items.next_element_seed(Self)? {
+        while let Some(item) = items.next_element_seed(self)? {
             array.push(item);
         }
         Ok(Value::Array(array))
@@ -76,7 +90,7 @@ impl<'de> Visitor<'de> for Strict {
             if object.contains_key(&key) {
                 return Err(A::Error::custom(format_args!("the key {key:?} stands twice in one object")));
             }
-            object.insert(key, entries.next_value_seed(Self)?);
+            object.insert(key, entries.next_value_seed(self)?);
         }
         Ok(Value::Object(object))
     }
@@ -98,6 +112,14 @@ mod tests {
             let error = parse(text.as_bytes()).expect_err(text).to_string();
             assert!(error.contains("\"a\" stands twice"), "{error}");
         }
+    }
+
+    #[test]
+    fn the_number_of_values_is_bounded() {
+        let zeros = |count: usize| format!("[{}0]", "0,".repeat(count - 1));
+        assert!(parse(zeros(VALUES - 1).as_bytes()).is_ok());
+        let error = parse(zeros(VALUES).as_bytes()).expect_err("too many").to_string();
+        assert!(error.contains("more than 200000 values"), "{error}");
     }
 
     #[test]

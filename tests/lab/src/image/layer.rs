@@ -1,4 +1,4 @@
-//! Layers: one compressed archive with one file each.
+//! Layers: compressed archives.
 
 use std::io::Write as _;
 
@@ -36,13 +36,55 @@ impl Layer {
         Self::of_file("padding", 0o644, &content)
     }
 
+    /// Files and links whose names are written as they are, wherever they lead.
+    pub fn of_entries(entries: &[Entry]) -> Result<Self> {
+        let archive = raw_archive(entries).map_err(Error::io("archive entries"))?;
+        Self::of_archive("entries", &archive)
+    }
+
     fn of_file(name: &str, mode: u32, content: &[u8]) -> Result<Self> {
         let archive = archive(name, mode, content).map_err(Error::io(format!("archive {name}")))?;
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-        let data = encoder.write_all(&archive).and_then(|()| encoder.finish());
-        let data = data.map_err(Error::io(format!("compress {name}")))?;
-        Ok(Self { digest: digest(&data), diff_id: digest(&archive), data })
+        Self::of_archive(name, &archive)
     }
+
+    fn of_archive(name: &str, archive: &[u8]) -> Result<Self> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        let data = encoder.write_all(archive).and_then(|()| encoder.finish());
+        let data = data.map_err(Error::io(format!("compress {name}")))?;
+        Ok(Self { digest: digest(&data), diff_id: digest(archive), data })
+    }
+}
+
+/// A file with its name as content, or a symbolic link.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub name: String,
+    pub target: Option<String>,
+}
+
+fn raw_archive(entries: &[Entry]) -> std::io::Result<Vec<u8>> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for Entry { name, target } in entries {
+        let mut header = tar::Header::new_ustar();
+        header.set_mode(0o644);
+        // The library's own way refuses names that lead out of the archive.
+        let fields = header.as_old_mut();
+        let cut = name.len().min(fields.name.len());
+        fields.name[..cut].copy_from_slice(&name.as_bytes()[..cut]);
+        let content = match target {
+            Some(target) => {
+                let cut = target.len().min(fields.linkname.len());
+                fields.linkname[..cut].copy_from_slice(&target.as_bytes()[..cut]);
+                header.set_entry_type(tar::EntryType::Symlink);
+                ""
+            }
+            None => name,
+        };
+        header.set_size(content.len() as u64);
+        header.set_cksum();
+        builder.append(&header, content.as_bytes())?;
+    }
+    builder.into_inner()
 }
 
 fn archive(name: &str, mode: u32, content: &[u8]) -> std::io::Result<Vec<u8>> {

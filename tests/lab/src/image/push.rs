@@ -35,6 +35,8 @@ impl SampleImage {
             digest: own.document.digest.clone(),
             manifest_digest: own.document.digest.clone(),
             config_digest: own.config.digest.clone(),
+            manifest: own.document.data.clone(),
+            config: own.config.data.clone(),
             size: layers.iter().map(|layer| layer.data.len() as u64).sum(),
         };
         let Some(others) = &self.others else {

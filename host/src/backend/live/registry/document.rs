@@ -1,12 +1,18 @@
 //! What a registry serves, read: manifests, indexes and image configurations (OCI image specification, Docker image
 //! manifest version 2 schema 2). Only the fields that something is decided by are read, so that whatever else a builder
 //! writes does no harm.
+//!
+//! The engine reads the same bytes later with a parser of its own. So that it cannot find another image in them than
+//! was proved here, a document with a repeated key is refused, and one with a key that another parser takes for a
+//! field's name.
 
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::IgnoredAny;
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 use super::platform::Platform;
+use crate::backend::live::json;
 use crate::names::Digest;
 use crate::words::{plain, quoted};
 
@@ -19,6 +25,14 @@ const INDEXES: [&str; 2] =
     ["application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json"];
 const MANIFESTS: [&str; 2] =
     ["application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json"];
+/// The fields that something is decided by: of an index or manifest, of a descriptor, of a platform, and of an image
+/// configuration, its runtime part and its layers.
+const DOCUMENT: [&str; 5] = ["schemaVersion", "mediaType", "manifests", "config", "layers"];
+const DESCRIPTOR: [&str; 4] = ["mediaType", "digest", "size", "platform"];
+const PLATFORM: [&str; 3] = ["os", "architecture", "variant"];
+const CONFIGURATION: [&str; 5] = ["os", "architecture", "variant", "config", "rootfs"];
+const RUNTIME: [&str; 1] = ["Labels"];
+const ROOTFS: [&str; 1] = ["diff_ids"];
 const CONFIGS: [&str; 2] =
     ["application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"];
 
@@ -112,7 +126,9 @@ impl Document {
     pub fn parse(content_type: &str, body: &[u8]) -> Result<Self, String> {
         let served = media_type(content_type);
         let is_index = INDEXES.contains(&served.as_str());
-        let outline: Outline = json(body)?;
+        let document = read(body)?;
+        spelled_document(&document)?;
+        let outline: Outline = field(&document)?;
         if outline.schema_version != Some(2) {
             return Err(match outline.schema_version {
                 Some(other) => format!("its schema version is {other}, and only 2 is understood"),
@@ -130,13 +146,13 @@ impl Document {
             return Err("it has the fields of an index and of an image".to_owned());
         }
         if is_index {
-            let Index { manifests } = json(body)?;
+            let Index { manifests } = field(&document)?;
             if manifests.len() > ENTRIES {
                 return Err(format!("it has {} entries, and at most {ENTRIES} are read", manifests.len()));
             }
             Ok(Self::Index(manifests))
         } else {
-            let manifest: Manifest = json(body)?;
+            let manifest: Manifest = field(&document)?;
             manifest.check()?;
             Ok(Self::Manifest(manifest))
         }
@@ -180,7 +196,11 @@ impl ImageConfig {
     /// # Errors
     /// In words, what contradicts the specification or the manifest.
     pub fn parse(body: &[u8], manifest: &Manifest) -> Result<Self, String> {
-        let config: Self = json(body)?;
+        let document = read(body)?;
+        spelled(Some(&document), &CONFIGURATION)?;
+        spelled(document.get("config"), &RUNTIME)?;
+        spelled(document.get("rootfs"), &ROOTFS)?;
+        let config: Self = field(&document)?;
         let (layers, diff_ids) = (manifest.layers.len(), config.rootfs.diff_ids.len());
         if layers != diff_ids {
             return Err(format!("it names {diff_ids} layers, and the manifest {layers}"));
@@ -210,9 +230,44 @@ fn media_type(content_type: &str) -> String {
     content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
-    serde_json::from_slice(body)
-        .map_err(|error| format!("it cannot be read: {}", plain(&error.to_string(), SHOWN_ERROR)))
+fn read(body: &[u8]) -> Result<Value, String> {
+    json::parse(body).map_err(|error| unreadable(&error))
+}
+
+fn field<'de, T: Deserialize<'de>>(document: &'de Value) -> Result<T, String> {
+    T::deserialize(document).map_err(|error| unreadable(&error))
+}
+
+fn unreadable(error: &serde_json::Error) -> String {
+    format!("it cannot be read: {}", plain(&error.to_string(), SHOWN_ERROR))
+}
+
+/// Every object of an index or manifest that something is decided by.
+fn spelled_document(document: &Value) -> Result<(), String> {
+    spelled(Some(document), &DOCUMENT)?;
+    let listed = ["layers", "manifests"].into_iter().filter_map(|list| document.get(list)?.as_array()).flatten();
+    document.get("config").into_iter().chain(listed).try_for_each(|descriptor| {
+        spelled(Some(descriptor), &DESCRIPTOR)?;
+        spelled(descriptor.get("platform"), &PLATFORM)
+    })
+}
+
+/// Engines are written in Go, whose JSON parser takes `Config` for `config`, and the later of the two for the truth.
+fn spelled(object: Option<&Value>, fields: &[&str]) -> Result<(), String> {
+    let Some(Value::Object(object)) = object else { return Ok(()) };
+    let alike = |key: &str, field: &str| key != field && folded(key).eq(folded(field));
+    match object.keys().find_map(|key| Some((key, fields.iter().find(|field| alike(key, field))?))) {
+        None => Ok(()),
+        Some((key, field)) => Err(format!(
+            "its key {} is {field:?} to some readers and unknown to others, so that it proves nothing",
+            quoted(key, SHOWN)
+        )),
+    }
+}
+
+/// Without case, as Unicode's simple folding: the long s is an s, too.
+fn folded(text: &str) -> impl Iterator<Item = char> {
+    text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase)
 }
 
 #[cfg(test)]

@@ -98,13 +98,44 @@ fn other_digests_repeated_fields_and_nesting_end_in_clean_errors() {
     refused(MANIFEST, &document, "invalid type: string");
 
     let twice = br#"{"schemaVersion":2,"schemaVersion":2,"manifests":[]}"#;
-    assert!(Document::parse(INDEX, twice).expect_err("twice").contains("duplicate field"));
+    assert!(Document::parse(INDEX, twice).expect_err("twice").contains("stands twice"));
     let deep = format!(r#"{{"schemaVersion":2,"manifests":{}"#, "[".repeat(100_000));
     let error = Document::parse(INDEX, deep.as_bytes()).expect_err("too deep");
     assert!(error.contains("cannot be read") && error.len() < 300, "{error}");
     for bytes in [b"".as_slice(), b"\xff", b"<html>", b"null", b"{} {}"] {
         assert!(Document::parse(INDEX, bytes).is_err());
     }
+}
+
+#[test]
+fn what_another_parser_would_take_for_a_field_is_refused() {
+    let look_alike = |place: &str, key: &str| {
+        let mut document = manifest(&[json!(1)]);
+        document.pointer_mut(place).and_then(Value::as_object_mut).expect("an object").insert(key.into(), json!({}));
+        refused(MANIFEST, &document, "to some readers and unknown to others");
+    };
+    look_alike("", "Config");
+    look_alike("", "LAYERS");
+    look_alike("", "layer\u{17f}");
+    look_alike("/config", "Digest");
+    look_alike("/layers/0", "\u{17f}ize");
+    let mut entry = descriptor(MANIFEST, &json!(1));
+    entry["platform"] = json!({ "os": "linux", "architecture": "amd64", "OS": "windows" });
+    refused(INDEX, &json!({ "schemaVersion": 2, "manifests": [entry] }), "its key \"OS\" is \"os\" to some");
+
+    let manifest = read(&manifest(&[]));
+    for (body, says) in [
+        (r#"{"os":"linux","architecture":"amd64","config":{"Labels":{"a":"1","a":"2"}},"rootfs":{"diff_ids":[]}}"#, "\"a\" stands twice"),
+        (r#"{"os":"linux","architecture":"amd64","config":{"Labels":{},"labels":{}},"rootfs":{"diff_ids":[]}}"#, "its key \"labels\""),
+        (r#"{"os":"linux","architecture":"amd64","Config":{},"rootfs":{"diff_ids":[]}}"#, "its key \"Config\""),
+        (r#"{"os":"linux","architecture":"amd64","rootfs":{"diff_ids":[],"Diff_IDs":[]}}"#, "its key \"Diff_IDs\""),
+    ] {
+        let error = ImageConfig::parse(body.as_bytes(), &manifest).expect_err(says);
+        assert!(error.contains(says), "{error}");
+    }
+    // A label's key is nobody's field.
+    let labels = r#"{"os":"linux","architecture":"amd64","config":{"Labels":{"OS":"x","os":"y"}},"rootfs":{"diff_ids":[]}}"#;
+    assert!(ImageConfig::parse(labels.as_bytes(), &manifest).is_ok());
 }
 
 #[test]
