@@ -8,17 +8,19 @@
 )]
 
 mod contract;
+pub mod behind;
+pub mod table;
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-pub use lab::image::{SampleImage, commit};
+pub use lab::image::{PushedImage, SampleImage, commit};
 pub use lab::project::{BAIDU_NETDISK, CONTAINER, SERVICE, SERVICES, Settings};
 pub use lab::snapshot::{Running, Snapshot};
 pub use sample_service::Behaviour;
 
-use lab::{Bench, Project, PushedImage};
+use lab::{Bench, Project};
 use serde_json::Value;
 use tempfile::TempDir;
 

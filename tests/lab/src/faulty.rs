@@ -248,7 +248,8 @@ mod tests {
 
     #[test]
     fn what_is_not_to_go_wrong_is_forwarded() {
-        let real = Faulty::alone(|asked| Some(Answer::new("200 OK", asked.path.clone()).steps())).expect("real");
+        let real =
+            Faulty::alone(|asked| Some(Answer::new("200 OK", asked.path.clone()).steps())).expect("real");
         let faulty = Faulty::before(real.address()).expect("faulty");
         faulty.set(|asked| (asked.path == "/bad" && asked.before == 0).then(|| vec![Step::Reset]));
 
