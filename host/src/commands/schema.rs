@@ -28,6 +28,8 @@ pub struct SchemaArgs {
 enum Document {
     /// What `host deploy` answers
     Report,
+    /// What `host deploy plan` answers
+    Plan,
     /// What `host services` answers
     Services,
     /// What `host runs list` answers
@@ -49,6 +51,7 @@ impl Document {
     fn kept(self) -> &'static str {
         match self {
             Self::Report => include_str!("../../schemas/report.json"),
+            Self::Plan => include_str!("../../schemas/plan.json"),
             Self::Services => include_str!("../../schemas/services.json"),
             Self::RunsList => include_str!("../../schemas/runs-list.json"),
             Self::RunsShow => include_str!("../../schemas/runs-show.json"),
@@ -103,12 +106,13 @@ mod tests {
 
     use super::*;
     use crate::commands::{policy, runs, services};
-    use crate::report::{FaultReport, Report, SCHEMA};
+    use crate::report::{FaultReport, Report, SCHEMA, Several};
 
     fn generated(document: Document) -> Schema {
         let name = document.name();
         match document {
             Document::Report => schema::<Report>(&name),
+            Document::Plan => schema::<Several>(&name),
             Document::Services => schema::<services::ServiceList>(&name),
             Document::RunsList => schema::<runs::RunList>(&name),
             Document::RunsShow => schema::<runs::RunShow>(&name),

@@ -91,10 +91,10 @@ fn parse(
         several => {
             let mut lines = format!(": {} things are wrong:", several.len());
             for one in several.iter().take(LISTED) {
-                lines += &format!("\n  {one}");
+                lines.extend(["\n  ", one]);
             }
             if several.len() > LISTED {
-                lines += &format!("\n  and {} more", several.len() - LISTED);
+                lines.extend(["\n  and ", &(several.len() - LISTED).to_string(), " more"]);
             }
             Err((lines, FORM.to_owned()))
         }

@@ -6,7 +6,7 @@ use arbitrary::{Error, Result, Unstructured};
 use serde_json::{Map, Value};
 
 use crate::answer::{
-    Answer, CallError, Check, ContainerView, Expectation, GateState, Literal, SecretPresence,
+    Answer, CallError, Check, ContainerView, Expectation, GateState, Literal, SecretPresence, SecretsFound,
 };
 use crate::artifact::{Artifact, Identity, Pair};
 use crate::names::{
@@ -161,7 +161,11 @@ fn operation(u: Bytes<'_, '_>, undo: bool) -> Result<Operation> {
             expectations: list(u, 0, |u| Ok(Expectation { pointer: pointer(u)?, equals: literal(u)? }))?,
             within_seconds: u.arbitrary()?,
         }),
-        10 => Operation::RequireSecrets { source: tame(u)?, keys: list(u, 1, env_key)? },
+        10 => Operation::RequireSecrets {
+            runtime: dashed(u)?,
+            source: tame(u)?,
+            keys: list(u, 1, env_key)?,
+        },
         11 => Operation::RequireApproval { role: tame(u)? },
         12 => Operation::RequireOutside { workloads: list::<ConfigName>(u, 1, tame)? },
         13 => Operation::Hold { reason: text(u)? },
@@ -197,8 +201,15 @@ fn answer(u: Bytes<'_, '_>) -> Result<Answer> {
         2 => Answer::Gate(GateState {
             met: u.arbitrary()?,
             reason: text(u)?,
-            secrets: list(u, 0, |u| {
-                Ok(SecretPresence { key: text(u)?, present: u.arbitrary()?, length: u.arbitrary()? })
+            secrets: maybe(u, |u| {
+                let presence = |u: Bytes<'_, '_>| {
+                    Ok(SecretPresence { key: text(u)?, present: u.arbitrary()?, length: u.arbitrary()? })
+                };
+                Ok(SecretsFound {
+                    source: text(u)?,
+                    keys: maybe(u, |u| list(u, 0, presence))?,
+                    warning: maybe(u, text)?,
+                })
             })?,
         }),
         3 => Answer::Artifact(Box::new(Artifact {

@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::text::{Style, short, wrapped};
-use super::{Decision, Report, SCHEMA};
+use super::{Decision, Report, SCHEMA, StepOutcome};
 use crate::names::{Environment, ServiceName};
 
-/// The reports of several requests.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// What `host deploy plan` answers: the reports of several services.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Several {
     /// [`SCHEMA`].
@@ -50,18 +51,21 @@ impl Several {
         }
         let name = rows.keys().map(|name| name.as_str().len()).max().unwrap_or(0).max("SERVICE".len());
         let cell = self.services.iter().map(|report| words(report).chars().count()).max().unwrap_or(0);
-        let heads: String = environments.iter().map(|name| format!("  {:<cell$}", name.as_str())).collect();
-        writeln!(out, "{}", format!("{:<name$}{heads}", "SERVICE").trim_end())?;
+        let mut head = format!("{:<name$}", "SERVICE");
+        for environment in &environments {
+            write!(head, "  {:<cell$}", environment.as_str())?;
+        }
+        writeln!(out, "{}", head.trim_end())?;
         for (service, cells) in &rows {
             let mut line = format!("{:<name$}", service.as_str());
             for environment in &environments {
                 let Some(report) = cells.get(environment) else {
-                    line += &format!("  {:<cell$}", "");
+                    write!(line, "  {:<cell$}", "")?;
                     continue;
                 };
                 let words = words(report);
                 let blank = " ".repeat(cell - words.chars().count());
-                line += &format!("  {}{blank}", style.of_decision(report.decision, &words));
+                write!(line, "  {}{blank}", style.of_decision(report.decision, &words))?;
             }
             writeln!(out, "{}", line.trim_end())?;
         }
@@ -92,13 +96,13 @@ fn words(report: &Report) -> String {
 
 /// Whether a live deploy would wait for something.
 fn pending(report: &Report) -> bool {
-    report.steps.iter().any(|step| step.outcome == "pending")
+    report.steps.iter().any(|step| step.outcome == StepOutcome::Pending)
 }
 
 fn write_detail(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
     let head = format!("{} → {}", report.service, report.environment);
     writeln!(out, "\n{}: {}", style.bold(&head), report.decision.as_str())?;
-    for step in report.steps.iter().filter(|step| step.outcome == "pending") {
+    for step in report.steps.iter().filter(|step| step.outcome == StepOutcome::Pending) {
         wrapped(out, &format!("pending: {}: {}", step.operation, step.message.as_deref().unwrap_or("")), 2)?;
     }
     let Some(error) = &report.error else { return Ok(()) };

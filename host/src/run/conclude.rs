@@ -163,10 +163,10 @@ pub fn conclude_live(
     let owner = shortfall.ending().map(|ending| ending.recommended_action.clone()).filter(|own| !own.is_empty());
     result.recommended_action = match (result.recommended_action.take(), owner) {
         (Some(advice), _) if !effect => Some(advice),
-        (Some(advice), _) if result.decision == Decision::Diverged => match stands.next == AGAIN {
-            true => Some(advice),
-            false => Some(format!("{advice}; {}", stands.next)),
-        },
+        (Some(advice), _) if result.decision == Decision::Diverged => {
+            let next = if stands.next == AGAIN { String::new() } else { format!("; {}", stands.next) };
+            Some(advice + &next)
+        }
         (_, Some(own)) => Some(format!("{own}; {}", stands.next)),
         (_, None) => Some(stands.next),
     };

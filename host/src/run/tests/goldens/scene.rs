@@ -204,7 +204,7 @@ impl Scene {
 
     /// The steps of an offline pass, and its failure path.
     pub async fn predicted(&self, operations: Vec<Operation>) -> (Vec<Step>, Vec<Step>) {
-        self.passed(Backend::Predicting, operations).await
+        self.passed(Backend::Predicting(Arc::clone(self.far.secrets())), operations).await
     }
 
     /// The steps of a pass that really looks.
@@ -341,7 +341,7 @@ impl Scene {
 
     /// The report of a request that no plugin took.
     pub fn bare_report(&self, result: RunResult) -> Report {
-        let mut report = self.host.bare_report(&self.request, &self.log(), result);
+        let mut report = self.host.bare_report(&self.request, Some(&self.log()), result);
         report.policy.digest = Digest::of(b"policies");
         report.run = Some(RunPart { id: RUN.to_owned() });
         report
