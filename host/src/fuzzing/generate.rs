@@ -161,11 +161,7 @@ fn operation(u: Bytes<'_, '_>, undo: bool) -> Result<Operation> {
             expectations: list(u, 0, |u| Ok(Expectation { pointer: pointer(u)?, equals: literal(u)? }))?,
             within_seconds: u.arbitrary()?,
         }),
-        10 => Operation::RequireSecrets {
-            runtime: dashed(u)?,
-            source: tame(u)?,
-            keys: list(u, 1, env_key)?,
-        },
+        10 => Operation::RequireSecrets { runtime: dashed(u)?, source: tame(u)?, keys: list(u, 1, env_key)? },
         11 => Operation::RequireApproval { role: tame(u)? },
         12 => Operation::RequireOutside { workloads: list::<ConfigName>(u, 1, tame)? },
         13 => Operation::Hold { reason: text(u)? },

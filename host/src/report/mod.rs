@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 pub use build::{Facts, Result as RunResult, build, deploy_command, previous_commit, step_part};
 pub use fault::FaultReport;
-pub use text::{Style, duration, render, short, step_line};
 pub use several::Several;
+pub use text::{Style, duration, render, short, step_line};
 
 use crate::answer::{CallError, Literal, SecretPresence};
 use crate::names::{Commit, Digest, Environment, ServiceName, Shape};

@@ -160,7 +160,8 @@ pub fn conclude_live(
     result = result.noting(&stands.now);
     // Where nothing was changed, the reason for the end knows best what to do; a plugin that does what it did not say is
     // to be looked into whatever stands; and what the service's owner knows of a failure comes first.
-    let owner = shortfall.ending().map(|ending| ending.recommended_action.clone()).filter(|own| !own.is_empty());
+    let owner =
+        shortfall.ending().map(|ending| ending.recommended_action.clone()).filter(|own| !own.is_empty());
     result.recommended_action = match (result.recommended_action.take(), owner) {
         (Some(advice), _) if !effect => Some(advice),
         (Some(advice), _) if result.decision == Decision::Diverged => {

@@ -7,8 +7,8 @@
     reason = "a stage that cannot be set is a failed test"
 )]
 
-mod contract;
 pub mod behind;
+mod contract;
 pub mod table;
 
 use std::fmt::Write;

@@ -245,7 +245,8 @@ fn unreadable(error: &serde_json::Error) -> String {
 /// Every object of an index or manifest that something is decided by.
 fn spelled_document(document: &Value) -> Result<(), String> {
     spelled(Some(document), &DOCUMENT)?;
-    let listed = ["layers", "manifests"].into_iter().filter_map(|list| document.get(list)?.as_array()).flatten();
+    let listed =
+        ["layers", "manifests"].into_iter().filter_map(|list| document.get(list)?.as_array()).flatten();
     document.get("config").into_iter().chain(listed).try_for_each(|descriptor| {
         spelled(Some(descriptor), &DESCRIPTOR)?;
         spelled(descriptor.get("platform"), &PLATFORM)

@@ -111,7 +111,11 @@ fn other_digests_repeated_fields_and_nesting_end_in_clean_errors() {
 fn what_another_parser_would_take_for_a_field_is_refused() {
     let look_alike = |place: &str, key: &str| {
         let mut document = manifest(&[json!(1)]);
-        document.pointer_mut(place).and_then(Value::as_object_mut).expect("an object").insert(key.into(), json!({}));
+        document
+            .pointer_mut(place)
+            .and_then(Value::as_object_mut)
+            .expect("an object")
+            .insert(key.into(), json!({}));
         refused(MANIFEST, &document, "to some readers and unknown to others");
     };
     look_alike("", "Config");
@@ -125,10 +129,22 @@ fn what_another_parser_would_take_for_a_field_is_refused() {
 
     let manifest = read(&manifest(&[]));
     for (body, says) in [
-        (r#"{"os":"linux","architecture":"amd64","config":{"Labels":{"a":"1","a":"2"}},"rootfs":{"diff_ids":[]}}"#, "\"a\" stands twice"),
-        (r#"{"os":"linux","architecture":"amd64","config":{"Labels":{},"labels":{}},"rootfs":{"diff_ids":[]}}"#, "its key \"labels\""),
-        (r#"{"os":"linux","architecture":"amd64","Config":{},"rootfs":{"diff_ids":[]}}"#, "its key \"Config\""),
-        (r#"{"os":"linux","architecture":"amd64","rootfs":{"diff_ids":[],"Diff_IDs":[]}}"#, "its key \"Diff_IDs\""),
+        (
+            r#"{"os":"linux","architecture":"amd64","config":{"Labels":{"a":"1","a":"2"}},"rootfs":{"diff_ids":[]}}"#,
+            "\"a\" stands twice",
+        ),
+        (
+            r#"{"os":"linux","architecture":"amd64","config":{"Labels":{},"labels":{}},"rootfs":{"diff_ids":[]}}"#,
+            "its key \"labels\"",
+        ),
+        (
+            r#"{"os":"linux","architecture":"amd64","Config":{},"rootfs":{"diff_ids":[]}}"#,
+            "its key \"Config\"",
+        ),
+        (
+            r#"{"os":"linux","architecture":"amd64","rootfs":{"diff_ids":[],"Diff_IDs":[]}}"#,
+            "its key \"Diff_IDs\"",
+        ),
     ] {
         let error = ImageConfig::parse(body.as_bytes(), &manifest).expect_err(says);
         assert!(error.contains(says), "{error}");
