@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::names::{RuntimeName, ServiceName};
-use crate::operation::{HealthTarget, Operation, stamp_prefix};
+use crate::operation::{AwaitRollout, HealthTarget, InspectWorkload, Operation, stamp_prefix};
 
 /// What is done. The names are those of the policy schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -34,6 +34,8 @@ pub enum Action {
     RequireSecret,
     /// Take a change back.
     Rollback,
+    /// See whether a far side is as it has to be.
+    Diagnose,
 }
 
 impl Action {
@@ -44,7 +46,7 @@ impl Action {
     }
 
     /// Every action, in the order of a deploy.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::ResolveArtifact,
         Self::DeliverImage,
         Self::TagImage,
@@ -57,6 +59,7 @@ impl Action {
         Self::CheckHealth,
         Self::RequireSecret,
         Self::Rollback,
+        Self::Diagnose,
     ];
 
     /// The id in the policy schema.
@@ -75,6 +78,7 @@ impl Action {
             Self::CheckHealth => "checkHealth",
             Self::RequireSecret => "requireSecret",
             Self::Rollback => "rollback",
+            Self::Diagnose => "diagnose",
         }
     }
 }
@@ -100,11 +104,13 @@ pub enum ResourceType {
     SecretKey,
     /// `<endpoint name>` or `<runtime>/<namespace>/<service>`.
     HealthTarget,
+    /// As in [`FarSide::id`](crate::diagnosis::FarSide::id).
+    FarSide,
 }
 
 impl ResourceType {
     /// Every type.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Repository,
         Self::Image,
         Self::EnvKey,
@@ -114,6 +120,7 @@ impl ResourceType {
         Self::KubernetesObject,
         Self::SecretKey,
         Self::HealthTarget,
+        Self::FarSide,
     ];
 
     /// The type that the policy schema calls `name`.
@@ -135,6 +142,7 @@ impl ResourceType {
             Self::KubernetesObject => "KubernetesObject",
             Self::SecretKey => "SecretKey",
             Self::HealthTarget => "HealthTarget",
+            Self::FarSide => "FarSide",
         }
     }
 }
@@ -153,12 +161,15 @@ pub struct Resource {
 }
 
 impl Resource {
-    /// The resource as an operation of the plugin of `service` names it, with the group that follows from its id.
+    /// The resource as an operation of the plugin of `service`, or of the host itself, names it, with the group that follows
+    /// from its id.
     #[must_use]
-    pub fn asked_by(service: &ServiceName, kind: ResourceType, id: &str) -> Self {
+    pub fn asked_by(service: Option<&ServiceName>, kind: ResourceType, id: &str) -> Self {
         let first = id.split_once('/').map(|(first, _)| first);
         let group = match kind {
-            ResourceType::EnvKey => first.map(|runtime| format!("{runtime}/{}", stamp_prefix(service))),
+            ResourceType::EnvKey => {
+                first.zip(service).map(|(runtime, service)| format!("{runtime}/{}", stamp_prefix(service)))
+            }
             ResourceType::SecretKey => first.map(str::to_owned),
             _ => None,
         };
@@ -249,20 +260,13 @@ impl Operation {
                     ),
                 })
                 .collect(),
-            Self::AwaitRollout(call) => one(
+            Self::AwaitRollout(AwaitRollout { runtime, deployment, .. })
+            | Self::InspectWorkload(InspectWorkload { runtime, deployment, .. }) => one(
                 Action::InspectDeployment,
                 Resource::on(
                     ResourceType::Deployment,
-                    &call.runtime,
-                    format_args!("{}/{}", call.deployment.namespace, call.deployment.name),
-                ),
-            ),
-            Self::InspectWorkload(call) => one(
-                Action::InspectDeployment,
-                Resource::on(
-                    ResourceType::Deployment,
-                    &call.runtime,
-                    format_args!("{}/{}", call.deployment.namespace, call.deployment.name),
+                    runtime,
+                    format_args!("{}/{}", deployment.namespace, deployment.name),
                 ),
             ),
             Self::SyncObject(call) => {
@@ -294,6 +298,9 @@ impl Operation {
                 })
                 .collect(),
             Self::RequireApproval { .. } | Self::RequireOutside { .. } | Self::Hold { .. } => Vec::new(),
+            Self::Diagnose(far_side) => {
+                one(Action::Diagnose, Resource::new(ResourceType::FarSide, far_side.id()))
+            }
             // Taking back is a right of its own on whatever the change touched.
             Self::Undo { change } => change
                 .accesses()

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::Artifact;
+use crate::diagnosis::Finding;
 use crate::names::Pointer;
 
 /// A typed JSON value, as the contract knows it: the text `"true"` is not the flag `true`.
@@ -114,6 +115,8 @@ pub enum Answer {
     Container(Option<ContainerView>),
     /// `compose.expect`, `health.expect`.
     Checks(Vec<Check>),
+    /// `host.diagnose`; the first finding says what is there.
+    Diagnosis(Vec<Finding>),
 }
 
 /// Why a call gave no result: the contract's `error`. It goes to the plugin as data.
@@ -156,6 +159,19 @@ impl CallError {
             Self::Mismatch(_) => "mismatch",
             Self::Invalid(_) => "invalid",
             Self::Other(_) => "other",
+        }
+    }
+
+    /// What happened, without the word for its kind.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        match self {
+            Self::Denied { reason, .. } => reason,
+            Self::NotFound(text)
+            | Self::Unavailable(text)
+            | Self::Mismatch(text)
+            | Self::Invalid(text)
+            | Self::Other(text) => text,
         }
     }
 

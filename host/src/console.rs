@@ -135,6 +135,32 @@ impl Watcher for Log {
     }
 }
 
+/// A line on the terminal about what a command waits for, gone when it has come. Where there is no terminal there is none.
+pub struct Waiting(ProgressBar);
+
+impl Waiting {
+    /// Begins to wait.
+    #[must_use]
+    pub fn begin() -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        bar.set_style(waiting());
+        bar.set_prefix("waiting for");
+        bar.enable_steady_tick(Duration::from_millis(120));
+        Self(bar)
+    }
+
+    /// For this.
+    pub fn say(&self, what: &str) {
+        self.0.set_message(what.chars().take(NOTE).collect::<String>());
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
 fn waiting() -> ProgressStyle {
     ProgressStyle::with_template("  {spinner} {prefix:<26} {elapsed:>4}  {msg}")
         .unwrap_or_else(|_| ProgressStyle::default_spinner())

@@ -14,7 +14,7 @@ use crate::access::Access;
 use crate::answer::{Answer, CallError};
 use crate::artifact::Artifact;
 use crate::backend::{Answered, Backend, Unreached};
-use crate::journal::RunLog;
+use crate::journal::Log;
 use crate::operation::{ArtifactRef, Kind, Operation};
 use crate::policy::{Context, Decision, Policy, Principal, Request};
 use crate::progress::{Interrupt, Watcher};
@@ -33,7 +33,7 @@ pub trait Audience: Send + Sync {
 /// Who asks, and in which circumstances; the same for every operation of a run.
 #[derive(Clone)]
 pub struct Subject {
-    /// The plugin.
+    /// The plugin, or a part of the host.
     pub principal: Principal,
     /// Environment, operator, time.
     pub context: Context,
@@ -43,7 +43,7 @@ pub struct Subject {
 pub struct Gate {
     policy: Arc<Policy>,
     subject: Subject,
-    log: RunLog,
+    log: Log,
     backend: Backend,
     audience: Arc<dyn Audience>,
     interrupt: Interrupt,
@@ -59,7 +59,7 @@ impl Gate {
     pub fn new(
         policy: Arc<Policy>,
         subject: Subject,
-        log: RunLog,
+        log: impl Into<Log>,
         backend: Backend,
         audience: Arc<dyn Audience>,
         interrupt: Interrupt,
@@ -68,7 +68,7 @@ impl Gate {
         Self {
             policy,
             subject,
-            log,
+            log: log.into(),
             backend,
             audience,
             interrupt,

@@ -11,6 +11,8 @@ pub mod capability;
 pub mod commands;
 pub mod config;
 pub mod console;
+pub mod diagnosis;
+pub mod doctor;
 pub mod engine;
 pub mod fault;
 mod file;

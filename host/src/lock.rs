@@ -3,6 +3,8 @@
 //! Two of them, always taken in this order: a service's for a whole live run, so that nobody else deploys it between a
 //! change and its verification or its way back; the project's while one change of it is made or taken back.
 
+mod held;
+
 use std::ffi::OsString;
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Write};
@@ -14,6 +16,7 @@ use rustix::fs::{Mode, OFlags};
 use crate::answer::CallError;
 use crate::names::ServiceName;
 use crate::words::plain;
+pub use held::held;
 
 /// Longest note about a holder that is read, in bytes.
 const NOTE: u64 = 200;

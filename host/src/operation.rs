@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::answer::{Expectation, Literal};
 use crate::artifact::{Artifact, Pair};
+use crate::diagnosis::FarSide;
 use crate::names::{
     Commit, ComposeService, ConfigName, ContainerName, Digest, EnvKey, ImageName, KubernetesName, LabelKey,
     PlainValue, Pointer, RuntimeName, ServiceName, UrlPath,
@@ -320,6 +321,9 @@ pub enum Operation {
         /// Why.
         reason: String,
     },
+    /// See whether a far side is as it has to be; asked by `host doctor`, never by a plugin.
+    #[serde(rename = "host.diagnose")]
+    Diagnose(FarSide),
     /// Take a change back; a step of the host's own failure path, never of a plugin.
     #[serde(rename = "host.undo")]
     Undo {
@@ -347,6 +351,7 @@ impl Operation {
             Self::RequireApproval { .. } => "guard.require-approval",
             Self::RequireOutside { .. } => "guard.require-outside",
             Self::Hold { .. } => "guard.hold",
+            Self::Diagnose(_) => "host.diagnose",
             Self::Undo { .. } => "host.undo",
         }
     }
@@ -355,7 +360,7 @@ impl Operation {
     #[must_use]
     pub fn kind(&self, changed: bool) -> Kind {
         match self {
-            Self::Resolve(_) => Kind::Read,
+            Self::Resolve(_) | Self::Diagnose(_) => Kind::Read,
             Self::InspectContainer(_) | Self::InspectWorkload(_) => {
                 if changed {
                     Kind::Verify
@@ -430,6 +435,7 @@ impl Operation {
                 workloads.iter().map(ConfigName::as_str).collect::<Vec<_>>().join(", ")
             }
             Self::Hold { .. } => "live".to_owned(),
+            Self::Diagnose(far_side) => far_side.id(),
             Self::Undo { change } => format!("{} {}", change.name(), change.target()),
         }
     }

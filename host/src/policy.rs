@@ -30,19 +30,68 @@ use crate::names::{Digest, Environment, ServiceName};
 pub use problem::{Place, Problem};
 
 use explain::Denial;
+pub(crate) use files::other_writer;
 use ownership::Ownership;
 use problem::Problems;
 use question::Question;
 use rules::{Rule, Rules};
 use schema::Vocabulary;
 
-/// Who asks: the plugin of a service, as the component that was really loaded.
+/// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Principal {
-    /// The service whose plugin it is.
-    pub plugin: ServiceName,
-    /// Of the component.
-    pub digest: Digest,
+#[serde(untagged)]
+pub enum Principal {
+    /// The plugin of a service, as the component that was really loaded.
+    Plugin {
+        /// The service whose plugin it is.
+        plugin: ServiceName,
+        /// Of the component.
+        digest: Digest,
+    },
+    /// The host itself.
+    #[serde(rename_all = "camelCase")]
+    BuiltIn {
+        /// Which part of it.
+        built_in: BuiltIn,
+    },
+}
+
+impl Principal {
+    /// The service whose plugin asks; nothing where the host itself does.
+    #[must_use]
+    pub fn plugin(&self) -> Option<&ServiceName> {
+        match self {
+            Self::Plugin { plugin, .. } => Some(plugin),
+            Self::BuiltIn { .. } => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Principal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Plugin { plugin, .. } => write!(f, "Plugin::\"{plugin}\""),
+            Self::BuiltIn { built_in } => write!(f, "BuiltIn::{:?}", built_in.as_str()),
+        }
+    }
+}
+
+/// A part of the host that asks for itself, through the same gate as a plugin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BuiltIn {
+    /// `host doctor`.
+    Doctor,
+}
+
+impl BuiltIn {
+    /// The id in the policy schema.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Doctor => "doctor",
+        }
+    }
 }
 
 /// A day of the week in the configured time zone.
@@ -90,8 +139,9 @@ impl Weekday {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Context {
-    /// That is deployed to.
-    pub environment: Environment,
+    /// That is deployed to; nothing where a part of the host asks, which is about no environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Environment>,
     /// Who runs the host.
     pub operator: String,
     /// In the configured time zone.
@@ -100,7 +150,7 @@ pub struct Context {
     pub minute_of_day: u16,
 }
 
-/// One question: may this plugin do this to that, now? Kept with a run, so that it can be judged again later.
+/// One question: may this one do this to that, now? Kept with a run, so that it can be judged again later.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
     /// Who asks.
@@ -185,6 +235,8 @@ pub struct Policy {
     vocabulary: Vocabulary,
     rules: Rules,
     ownership: Ownership,
+    /// Whether the folder could be used; where it could not, there are no rules.
+    usable: bool,
 }
 
 impl Policy {
@@ -197,7 +249,9 @@ impl Policy {
         let Read { digest, vocabulary, rules, ownership, problems, .. } = Read::of(dir);
         problems.or(())?;
         match (vocabulary, ownership) {
-            (Some(vocabulary), Some(ownership)) => Ok(Self { digest, vocabulary, rules, ownership }),
+            (Some(vocabulary), Some(ownership)) => {
+                Ok(Self { digest, vocabulary, rules, ownership, usable: true })
+            }
             // Whatever keeps one of them from being read is a problem.
             _ => Err(Fault::internal(
                 "policy",
@@ -205,6 +259,21 @@ impl Policy {
                 "report this as a bug",
             )),
         }
+    }
+
+    /// What decides where the policies cannot be used: nothing is permitted, and every denial says why.
+    ///
+    /// # Errors
+    /// If the host's own schema cannot be read.
+    pub fn unusable() -> Result<Self, Fault> {
+        let mut problems = Problems::default();
+        let vocabulary = problems.taken(schema::own());
+        let vocabulary = problems.or(vocabulary)?;
+        let vocabulary = vocabulary.ok_or_else(|| {
+            Fault::internal("policy", "the host's own schema was not read", "report this as a bug")
+        })?;
+        let (rules, ownership) = (Rules::default(), Ownership::default());
+        Ok(Self { digest: Digest::of(b""), vocabulary, rules, ownership, usable: false })
     }
 
     /// SHA-256 over schema, policies and entities. A comment counts too: what was reviewed is what is hashed.
@@ -269,7 +338,10 @@ impl Policy {
 
     /// The policies that permit `request`, or why it is denied.
     fn judge<'a>(&self, request: &'a Request) -> Result<Vec<String>, Denial<'a>> {
-        if !self.knows(&request.principal.plugin) {
+        if !self.usable {
+            return Err(Denial::without_policies(request));
+        }
+        if request.principal.plugin().is_some_and(|plugin| !self.knows(plugin)) {
             return Err(Denial::unknown_plugin(request, &self.ownership));
         }
         let question = Question::new(request, &self.vocabulary, &self.ownership)

@@ -45,6 +45,12 @@ pub fn listed(items: &[String], most: usize) -> String {
     }
 }
 
+/// `1 entry`, `2 entries`.
+#[must_use]
+pub fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 /// The known name that `name` was probably meant to be; nothing where none is near.
 #[must_use]
 pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {

@@ -3,6 +3,8 @@
 mod arguments;
 mod completions;
 mod deploy;
+mod doctor;
+mod man;
 mod policy;
 mod runs;
 mod schema;
@@ -37,6 +39,7 @@ Examples:
   host services
   host runs list --service project-manager
   host policy explain project-manager --env prod
+  host doctor
 
 Exit codes: 0 planned or deployed · 1 failed or rolled back · 2 usage or configuration ·
 3 blocked, denied or unsupported · 4 a channel is missing · 5 the plan no longer fits ·
@@ -68,8 +71,10 @@ enum Command {
     Services(services::ServicesArgs),
     Runs(runs::RunsArgs),
     Policy(policy::PolicyArgs),
+    Doctor(doctor::DoctorArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
 }
 
 impl Global {
@@ -98,7 +103,11 @@ impl Cli {
     /// Whether the command may reach a far side; everything else runs without any I/O but files.
     #[must_use]
     pub fn reaches_out(&self) -> bool {
-        matches!(&self.command, Command::Deploy(args) if !args.offline())
+        match &self.command {
+            Command::Deploy(args) => !args.offline(),
+            Command::Doctor(_) => true,
+            _ => false,
+        }
     }
 
     /// Runs the one command; the exit code is the command's answer.
@@ -111,8 +120,10 @@ impl Cli {
             Command::Services(args) => services::run(args, &self.global),
             Command::Runs(args) => runs::run(args, &self.global),
             Command::Policy(args) => policy::run(args, &self.global).await,
+            Command::Doctor(args) => doctor::run(args, &self.global).await,
             Command::Schema(args) => schema::run(args, self.global.output),
             Command::Completions(args) => completions::run(args),
+            Command::Man(args) => man::run(args),
         }
     }
 }
@@ -150,3 +161,6 @@ pub fn print_fault(fault: &Fault) {
     // What cannot be printed here is told on standard error by the caller anyway.
     let _ = print_json(&FaultReport::from(fault));
 }
+
+#[cfg(test)]
+mod tests;

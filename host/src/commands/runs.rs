@@ -29,6 +29,7 @@ pub struct RunsArgs {
 #[derive(Subcommand)]
 enum RunsCommand {
     /// The newest runs first
+    #[command(after_help = "Example:\n  host runs list --service project-manager --limit 5")]
     List {
         /// Only of this service
         #[arg(long)]
@@ -38,6 +39,7 @@ enum RunsCommand {
         limit: u32,
     },
     /// One run: its report, and every operation of every pass
+    #[command(after_help = "Example:\n  host runs show 20261120T2259 --output json")]
     Show {
         /// The run's id, or its beginning
         id: String,

@@ -29,6 +29,7 @@ pub struct Cache {
     key_file: PathBuf,
     /// Two engine configurations or versions never share an entry.
     engine: u64,
+    read_only: bool,
 }
 
 impl Cache {
@@ -36,7 +37,17 @@ impl Cache {
     pub fn new(state: &Path, cache: &Path, engine: &wasmtime::Engine) -> Self {
         let mut hasher = Fnv::default();
         engine.precompile_compatibility_hash().hash(&mut hasher);
-        Self { folder: cache.join("compiled"), key_file: state.join("cache.key"), engine: hasher.finish() }
+        Self {
+            folder: cache.join("compiled"),
+            key_file: state.join("cache.key"),
+            engine: hasher.finish(),
+            read_only: false,
+        }
+    }
+
+    /// The same, that makes no key and no entry.
+    pub fn read_only(self) -> Self {
+        Self { read_only: true, ..self }
     }
 
     /// The compiled form of `bytes`, from disk if a sealed entry is there. A cache that cannot be used only costs time:
@@ -47,7 +58,15 @@ impl Cache {
         digest: &Digest,
         bytes: &[u8],
     ) -> wasmtime::Result<Component> {
-        let key = self.key().inspect_err(|error| tracing::warn!(%error, "compiled code is not cached")).ok();
+        let key = match self.key() {
+            Ok(key) => Some(key),
+            Err(error) => {
+                if !self.read_only {
+                    tracing::warn!(%error, "compiled code is not cached");
+                }
+                None
+            }
+        };
         if let Some(key) = &key {
             match self.read(key, digest) {
                 Ok(Some(code)) => match timed(|| deserialise(engine, &code)) {
@@ -63,7 +82,7 @@ impl Cache {
         let compiling = timing::phase("compile");
         let component = Component::new(engine, bytes)?;
         drop(compiling);
-        if let Some(key) = &key {
+        if let Some(key) = key.as_ref().filter(|_| !self.read_only) {
             let stored = component
                 .serialize()
                 .map_err(|error| error.to_string())
@@ -121,6 +140,9 @@ impl Cache {
         for _ in 0..2 {
             if let Some(key) = read_own(&self.key_file)?.filter(|key| key.len() == SEAL_BYTES) {
                 return Ok(key);
+            }
+            if self.read_only {
+                return Err(std::io::Error::other("there is no key yet, and this command makes none"));
             }
             let folder = self.key_file.parent().unwrap_or(Path::new("."));
             private_folder(folder)?;

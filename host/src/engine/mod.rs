@@ -39,6 +39,18 @@ impl Engine {
     /// # Errors
     /// When this machine cannot run the engine's configuration.
     pub fn new(state: &Path, cache: &Path, limits: &Limits) -> Result<Self, Fault> {
+        Self::with(limits, |wasm| cache::Cache::new(state, cache, wasm))
+    }
+
+    /// The same, that takes compiled code from there and leaves none.
+    ///
+    /// # Errors
+    /// As for [`Self::new`].
+    pub fn that_writes_nothing(state: &Path, cache: &Path, limits: &Limits) -> Result<Self, Fault> {
+        Self::with(limits, |wasm| cache::Cache::new(state, cache, wasm).read_only())
+    }
+
+    fn with(limits: &Limits, cache: impl FnOnce(&wasmtime::Engine) -> cache::Cache) -> Result<Self, Fault> {
         let wasm = wasmtime::Engine::new(&deterministic()).map_err(|error| {
             Fault::internal(
                 "engine",
@@ -46,7 +58,7 @@ impl Engine {
                 "report this as a bug",
             )
         })?;
-        let cache = cache::Cache::new(state, cache, &wasm);
+        let cache = cache(&wasm);
         let clock = Clock::start(&wasm);
         Ok(Self { wasm, cache, limits: limits.clone(), _clock: clock })
     }

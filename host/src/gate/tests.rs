@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::*;
 use crate::backend::live::FarSides;
 use crate::config::{Chosen, Config};
-use crate::journal::{Begin, Journal, OnFailure};
+use crate::journal::{Begin, Journal, OnFailure, RunLog};
 use crate::names::{
     Commit, ConfigName, Digest, Environment, ImageName, KubernetesName, RuntimeName, ServiceName,
 };
@@ -104,9 +104,9 @@ fn journal(state: &Path, policy: &Policy) -> RunLog {
 
 fn subject() -> Subject {
     Subject {
-        principal: Principal { plugin: name("project-manager"), digest: Digest::of(b"plugin") },
+        principal: Principal::Plugin { plugin: name("project-manager"), digest: Digest::of(b"plugin") },
         context: Context {
-            environment: Environment::parse("prod").expect("an environment"),
+            environment: Environment::parse("prod").ok(),
             operator: "tester".to_owned(),
             weekday: Weekday::Monday,
             minute_of_day: 600,

@@ -4,6 +4,8 @@
 //! lost with the machine but not with the process. A dry run is kept in memory and written in one transaction at its end:
 //! it takes milliseconds, and nothing is changed that could be lost with it.
 
+mod log;
+mod peek;
 mod read;
 mod rows;
 mod write;
@@ -15,6 +17,8 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
+pub use log::Log;
+pub use peek::{Health, Peek, path};
 pub use read::{OperationRow, RunDetail, RunRow};
 pub use write::{Begin, OnFailure, RunLog};
 

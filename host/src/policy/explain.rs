@@ -51,6 +51,11 @@ impl<'a> Denial<'a> {
         denial.line("Nothing is permitted where a rule fails; mend it.")
     }
 
+    /// The folder of policies is broken.
+    pub(super) fn without_policies(request: &'a Request) -> Self {
+        Self::of(request).line("The policies cannot be used, so nothing is permitted.")
+    }
+
     /// Some rule forbids it.
     pub(super) fn forbidden(request: &'a Request, policies: Vec<String>, rules: &Rules) -> Self {
         let mut denial = Self::of(request);
@@ -107,7 +112,11 @@ impl<'a> Denial<'a> {
     /// Whose the resource is, where it is not this plugin's in this environment.
     fn owner(self, ownership: &Ownership) -> Self {
         let Request { principal, access: Access { resource, .. }, context } = self.request;
-        let kind = Owned::holding(resource.kind);
+        let (Some(kind), Some(plugin), Some(environment)) =
+            (Owned::holding(resource.kind), principal.plugin(), &context.environment)
+        else {
+            return self;
+        };
         let id = if kind.is_group() {
             let group = resource.group.as_deref().unwrap_or_default();
             if !kind.has_member(group, &resource.id) {
@@ -120,16 +129,16 @@ impl<'a> Denial<'a> {
             &resource.id
         };
         let held = format!("{}::{id:?}", kind.as_str());
-        let place = place_for(&principal.plugin, &context.environment, kind);
+        let place = place_for(plugin, environment, kind);
         match ownership.share(kind, id) {
             None => self
                 .line(format!("Nobody owns {held}."))
                 .line("If this service does, add it to")
                 .line(format!("  {place}")),
-            Some(share) if share.service != principal.plugin => {
+            Some(share) if share.service != *plugin => {
                 self.line(format!("{held} belongs to Service::\"{}\".", share.service))
             }
-            Some(share) if !share.environments.contains(&context.environment) => {
+            Some(share) if !share.environments.contains(environment) => {
                 let environments: Vec<_> = share.environments.iter().map(ToString::to_string).collect();
                 self.line(format!("{held} is the service's in {} only.", environments.join(" and ")))
                     .line("If it is here too, add it to")

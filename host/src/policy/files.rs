@@ -233,7 +233,7 @@ fn guarded(name: &str, metadata: &Metadata) -> Result<(), Problem> {
 
 /// Who but the owner may write a file, and what takes that away. A group may write where it is the owner's own (the same
 /// number): with the usual umask of systems that give each user a group, every checkout is so.
-pub(super) fn other_writer(mode: u32, uid: u32, gid: u32) -> Option<(&'static str, &'static str)> {
+pub(crate) fn other_writer(mode: u32, uid: u32, gid: u32) -> Option<(&'static str, &'static str)> {
     if mode & 0o002 != 0 {
         Some(("everybody", "o-w"))
     } else if mode & 0o020 != 0 && gid != uid {

@@ -46,7 +46,7 @@ pub(super) struct Share {
 }
 
 /// The entities, checked.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Ownership {
     environments: Vec<Environment>,
     teams: Vec<ConfigName>,

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use cedar_policy::{Context, Entities, Entity, EntityUid, Request, RestrictedExpression};
 
+use super::Principal;
 use super::ownership::{Ownership, Share};
 use super::schema::Vocabulary;
 use super::shape::Owned;
@@ -24,20 +25,11 @@ impl Question {
         vocabulary: &Vocabulary,
         ownership: &Ownership,
     ) -> Result<Self, String> {
-        let plugin = asked.principal.plugin.as_str();
         let resource = &asked.access.resource;
-        let principal = vocabulary.uid("Plugin", plugin)?;
-        let team = ownership.team_of(&asked.principal.plugin);
-        let teams =
-            team.map(|team| vocabulary.uid("Team", team.as_str())).into_iter().collect::<Result<_, _>>()?;
-        let attributes = HashMap::from([
-            text("digest", asked.principal.digest.as_str()),
-            ("service".to_owned(), RestrictedExpression::new_entity_uid(vocabulary.uid("Service", plugin)?)),
-        ]);
-        let asking = Entity::new(principal.clone(), attributes, teams).map_err(|error| error.to_string())?;
+        let (principal, asking) = asking(&asked.principal, vocabulary, ownership)?;
         let touched = vocabulary.uid(resource.kind.as_str(), &resource.id)?;
         let mut entities = belongings(resource, touched.clone(), vocabulary, ownership)?;
-        entities.push(asking);
+        entities.extend(asking);
         let schema = Some(vocabulary.schema());
         let action = vocabulary.uid("Action", asked.access.action.as_str())?;
         let context = circumstances(&asked.context, vocabulary)?;
@@ -49,6 +41,29 @@ impl Question {
     }
 }
 
+/// Who asks; a plugin with its service and team.
+fn asking(
+    principal: &Principal,
+    vocabulary: &Vocabulary,
+    ownership: &Ownership,
+) -> Result<(EntityUid, Option<Entity>), String> {
+    let (plugin, digest) = match principal {
+        Principal::Plugin { plugin, digest } => (plugin, digest),
+        Principal::BuiltIn { built_in } => return Ok((vocabulary.uid("BuiltIn", built_in.as_str())?, None)),
+    };
+    let uid = vocabulary.uid("Plugin", plugin.as_str())?;
+    let team = ownership.team_of(plugin);
+    let teams =
+        team.map(|team| vocabulary.uid("Team", team.as_str())).into_iter().collect::<Result<_, _>>()?;
+    let service = vocabulary.uid("Service", plugin.as_str())?;
+    let attributes = HashMap::from([
+        text("digest", digest.as_str()),
+        ("service".to_owned(), RestrictedExpression::new_entity_uid(service)),
+    ]);
+    let entity = Entity::new(uid.clone(), attributes, teams).map_err(|error| error.to_string())?;
+    Ok((uid, Some(entity)))
+}
+
 /// The resource with what it belongs to: its owner and environments, or the group of keys that has them.
 fn belongings(
     resource: &Resource,
@@ -56,7 +71,9 @@ fn belongings(
     vocabulary: &Vocabulary,
     ownership: &Ownership,
 ) -> Result<Vec<Entity>, String> {
-    let holder = Owned::holding(resource.kind);
+    let Some(holder) = Owned::holding(resource.kind) else {
+        return Ok(vec![Entity::new_no_attrs(uid, HashSet::new())]);
+    };
     if !holder.is_group() {
         let parents = owners(ownership.share(holder, &resource.id), vocabulary)?;
         return Ok(vec![Entity::new_no_attrs(uid, parents)]);
@@ -79,15 +96,18 @@ fn owners(share: Option<&Share>, vocabulary: &Vocabulary) -> Result<HashSet<Enti
 }
 
 fn circumstances(context: &super::Context, vocabulary: &Vocabulary) -> Result<Context, String> {
-    let environment = vocabulary.uid("Environment", context.environment.as_str())?;
+    let environment = context.environment.as_ref();
+    let environment = environment
+        .map(|name| vocabulary.uid("Environment", name.as_str()))
+        .transpose()?
+        .map(|uid| ("environment".to_owned(), RestrictedExpression::new_entity_uid(uid)));
     let weekday = vocabulary.uid("Weekday", context.weekday.as_str())?;
-    Context::from_pairs([
-        ("environment".to_owned(), RestrictedExpression::new_entity_uid(environment)),
+    let moment = [
         text("operator", &context.operator),
         ("weekday".to_owned(), RestrictedExpression::new_entity_uid(weekday)),
         ("minuteOfDay".to_owned(), RestrictedExpression::new_long(context.minute_of_day.into())),
-    ])
-    .map_err(|error| error.to_string())
+    ];
+    Context::from_pairs(environment.into_iter().chain(moment)).map_err(|error| error.to_string())
 }
 
 fn text(name: &str, value: &str) -> (String, RestrictedExpression) {

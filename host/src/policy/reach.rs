@@ -39,6 +39,10 @@ pub(super) fn of(policy: &Policy, rules: &Rules, vocabulary: &Vocabulary, owners
     let forbids = rules.iter().map(|(_, rule)| rule).filter(|rule| rule.effect() == Effect::Forbid);
     let Some(forbids) = set(forbids) else { return Reach::Undecided };
     let about = about(policy, vocabulary);
+    // Who asks about a far side is the host itself, and nobody owns one.
+    if about.iter().any(|(_, kind)| *kind == ResourceType::FarSide) {
+        return Reach::Undecided;
+    }
     let mut shadows = BTreeSet::new();
     let mut left = MOST;
     for (action, kind) in &about {
@@ -63,7 +67,7 @@ pub(super) fn of(policy: &Policy, rules: &Rules, vocabulary: &Vocabulary, owners
         return Reach::Shadowed(shadows.into_iter().collect());
     }
     let owned =
-        |(_, kind): &(Action, ResourceType)| !ownership.ids(Owned::holding(*kind).as_str()).is_empty();
+        |(_, kind): &(Action, ResourceType)| Owned::holding(*kind).is_some_and(|holder| !ownership.ids(holder.as_str()).is_empty());
     if about.iter().any(owned) { Reach::Never } else { Reach::Idle }
 }
 
@@ -100,12 +104,12 @@ fn questions<'a>(
         let mut plugins: Vec<&ServiceName> = ownership.services().collect();
         plugins.sort_by_key(|plugin| Some(*plugin) != owner);
         plugins.into_iter().flat_map(move |plugin| {
-            let access = Access { action, resource: Resource::asked_by(plugin, kind, &id) };
+            let access = Access { action, resource: Resource::asked_by(Some(plugin), kind, &id) };
             let contexts = ownership.environments().iter().flat_map(|one| values.contexts(one));
             contexts.flat_map(move |context| {
                 let access = access.clone();
                 values.digests.iter().map(move |digest| Request {
-                    principal: Principal { plugin: plugin.clone(), digest: digest.clone() },
+                    principal: Principal::Plugin { plugin: plugin.clone(), digest: digest.clone() },
                     access: access.clone(),
                     context: context.clone(),
                 })
@@ -120,7 +124,7 @@ fn candidates<'a>(
     policy: &Policy,
     ownership: &'a Ownership,
 ) -> Vec<(String, Option<&'a ServiceName>)> {
-    let holder = Owned::holding(kind);
+    let Some(holder) = Owned::holding(kind) else { return Vec::new() };
     let member = |id: &str| match holder {
         Owned::EnvPrefix => format!("{id}COMMIT"),
         Owned::SecretSource => format!("{id}/KEY"),

@@ -13,6 +13,7 @@ use super::files::{ENTITIES, Text};
 use super::ownership::Ownership;
 use super::problem::{Place, Problem, Problems, nearest};
 use super::schema::Vocabulary;
+use crate::diagnosis::FarSide;
 use crate::names::ConfigName;
 
 /// Longest `@reason`, in characters: it is read on a terminal, below the id.
@@ -32,7 +33,7 @@ pub(super) struct Rule {
 }
 
 /// Every rule, ready to be evaluated.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Rules {
     set: PolicySet,
     by_id: BTreeMap<String, Rule>,
@@ -153,7 +154,10 @@ pub(super) fn check(
     let validator = Validator::new(vocabulary.schema().clone());
     let result = validator.validate_with_level(rules.set(), ValidationMode::Strict, DEPTH);
     let mut wrong = BTreeSet::new();
-    for error in result.validation_errors() {
+    // A rule that names nobody is held against everybody. What is wrong with it for a plugin says all there is to say.
+    let (for_host, for_plugins): (Vec<_>, Vec<_>) =
+        result.validation_errors().partition(|error| is_about_the_host(error));
+    for error in for_plugins {
         wrong.insert(error.policy_id().to_string());
         let remedy = match error {
             ValidationError::EntityDerefLevelViolation(_) => {
@@ -162,6 +166,14 @@ pub(super) fn check(
             _ => "schema.cedarschema says what there is",
         };
         problems.push(invalid(rules, files, error.policy_id(), DetailedError::from(error), remedy));
+    }
+    for error in for_host {
+        let id = error.policy_id();
+        if wrong.insert(id.to_string()) {
+            let remedy = "say that it is about plugins: `principal is Plugin`";
+            let error = DetailedError { help: None, ..DetailedError::from(error) };
+            problems.push(invalid(rules, files, id, error, remedy));
+        }
     }
     // What the validator calls a warning is a rule that never applies, or a name that only looks like another.
     for warning in result.validation_warnings() {
@@ -216,11 +228,18 @@ fn invalid(rules: &Rules, files: &[Text], id: &PolicyId, error: DetailedError, r
     Problem { place: file.map(|file| file.place(offset)), ..Problem::new("policy-invalid", what, remedy) }
 }
 
+/// Whether an error arises only where the host itself asks, which is about no service and no environment.
+fn is_about_the_host(error: &ValidationError) -> bool {
+    let text = error.to_string();
+    ["`BuiltIn`", "`FarSide`", "Action::\"diagnose\""].iter().any(|word| text.contains(word))
+}
+
 fn is_known(uid: &EntityUid, ownership: &Ownership) -> bool {
     let id = uid.id().unescaped();
     match uid.type_name().to_string().as_str() {
         // The schema knows all of these.
-        "Action" | "Weekday" => true,
+        "Action" | "Weekday" | "BuiltIn" => true,
+        "FarSide" => FarSide::is_id(id),
         "EnvKey" | "SecretKey" => ownership.has_group_of(id),
         kind => ownership.ids(kind).contains(&id),
     }
@@ -231,6 +250,10 @@ fn unknown(place: Place, id: &str, uid: &EntityUid, ownership: &Ownership) -> Pr
     let kind = uid.type_name().to_string();
     let remedy = match nearest(uid.id().unescaped(), ownership.ids(&kind).into_iter()) {
         Some(near) => format!("did you mean {kind}::{near:?}?"),
+        None if kind == "FarSide" => {
+            let what = format!("{place}: {id:?} names {uid}, which the host never asks for");
+            return Problem::new("policy-unknown-entity", what, format!("its form is {}", FarSide::FORM));
+        }
         None if kind == "EnvKey" => format!("add the EnvPrefix that it begins with to {ENTITIES}"),
         None if kind == "SecretKey" => format!("add the SecretSource that it names to {ENTITIES}"),
         None => format!("add it to {ENTITIES}"),

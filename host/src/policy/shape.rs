@@ -38,9 +38,9 @@ impl Owned {
         }
     }
 
-    /// What has to be owned for a resource of this type to be.
-    pub(super) fn holding(kind: ResourceType) -> Self {
-        match kind {
+    /// What has to be owned for a resource of this type to be; nothing where nobody can own one.
+    pub(super) fn holding(kind: ResourceType) -> Option<Self> {
+        Some(match kind {
             ResourceType::Repository => Self::Repository,
             ResourceType::Image => Self::Image,
             ResourceType::EnvKey => Self::EnvPrefix,
@@ -50,7 +50,8 @@ impl Owned {
             ResourceType::KubernetesObject => Self::KubernetesObject,
             ResourceType::SecretKey => Self::SecretSource,
             ResourceType::HealthTarget => Self::HealthTarget,
-        }
+            ResourceType::FarSide => return None,
+        })
     }
 
     /// Whether this is a group that resources belong to by their id.

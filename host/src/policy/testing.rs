@@ -8,6 +8,8 @@
 //!       "resource": { "type": "Container", "id": "main-server/shop" },
 //!       "expect": "permit", "policies": ["owner-activates-compose"] } ] }
 //! ```
+//! A file about a part of the host itself has `builtIn` in the place of `plugin`, and no environment.
+//!
 //! A case may name another `plugin`, a component `digest`, a different `context` (only what differs), and a `reason`:
 //! a part of the message that a denial must show.
 
@@ -19,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::files::{self, Text};
 use super::problem::{Problem, Problems};
-use super::{Context, Policy, Principal, Request, Weekday};
+use super::{BuiltIn, Context, Policy, Principal, Request, Weekday};
 use crate::access::{Access, Action, Resource, ResourceType};
 use crate::fault::Fault;
 use crate::names::{Digest, Environment, ServiceName};
@@ -53,7 +55,9 @@ pub struct Ruling {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    plugin: ServiceName,
+    plugin: Option<ServiceName>,
+    #[serde(rename = "builtIn")]
+    built_in: Option<BuiltIn>,
     context: Context,
     cases: Vec<Case>,
 }
@@ -126,7 +130,10 @@ pub fn run(dir: &Path) -> Result<Vec<Outcome>, Fault> {
     let files = problems.or(files)?;
     let outcomes: Vec<Outcome> = files
         .iter()
-        .flat_map(|(name, file)| file.cases.iter().map(|case| outcome(&policy, name, file, case)))
+        .flat_map(|(name, asking, file)| {
+            file.cases.iter().map(move |case| (name, asking, &file.context, case))
+        })
+        .map(|(name, asking, context, case)| outcome(&policy, name, case, &request(case, asking, context)))
         .collect();
     if outcomes.is_empty() {
         return Err(Fault::usage(
@@ -140,27 +147,40 @@ pub fn run(dir: &Path) -> Result<Vec<Outcome>, Fault> {
 
 /// How many cases the folder `dir` has, and what is wrong with them.
 pub(super) fn count(dir: &Path, problems: &mut Problems) -> usize {
-    read(dir, problems).iter().map(|(_, file)| file.cases.len()).sum()
+    read(dir, problems).iter().map(|(_, _, file)| file.cases.len()).sum()
 }
 
-/// The test files of `dir` that can be read, by name.
-fn read(dir: &Path, problems: &mut Problems) -> Vec<(String, File)> {
+/// The test files of `dir` that can be read, by name, and who asks in them where a case names nobody else.
+fn read(dir: &Path, problems: &mut Problems) -> Vec<(String, Principal, File)> {
     let texts = files::read_tests(dir, problems);
-    texts.into_iter().filter_map(|text| Some((text.name.clone(), parse(&text, problems)?))).collect()
+    let parsed = texts.into_iter().filter_map(|text| {
+        let (asking, file) = parse(&text, problems)?;
+        Some((text.name, asking, file))
+    });
+    parsed.collect()
 }
 
-fn parse(text: &Text, problems: &mut Problems) -> Option<File> {
+fn parse(text: &Text, problems: &mut Problems) -> Option<(Principal, File)> {
     let file: File = problems.taken(text.json("policy-test", "mend the test, or remove it"))?;
+    let asking = match (&file.plugin, file.built_in) {
+        (Some(plugin), None) => Principal::Plugin { plugin: plugin.clone(), digest: Digest::of(b"") },
+        (None, Some(built_in)) => Principal::BuiltIn { built_in },
+        _ => {
+            let what = format!("{}: who asks is named by `plugin` or by `builtIn`", text.name);
+            problems.push(Problem::new("policy-test", what, "name one of them, and one only"));
+            return None;
+        }
+    };
     let mut seen = BTreeSet::new();
     problems.extend(file.cases.iter().filter(|case| !seen.insert(&case.name)).map(|case| {
         let what = format!("two cases are called {:?}", case.name);
         Problem::at(text.place_of(&case.name), "policy-test", what, "give each a name of its own")
     }));
-    Some(file)
+    Some((asking, file))
 }
 
-fn outcome(policy: &Policy, name: &str, file: &File, case: &Case) -> Outcome {
-    let decision = policy.decide(&request(case, file));
+fn outcome(policy: &Policy, name: &str, case: &Case, request: &Request) -> Outcome {
+    let decision = policy.decide(request);
     let expected = Ruling { effect: case.expect, policies: case.policies.clone() };
     let found =
         Ruling { effect: Expected::of(decision.allowed), policies: decision.policies.into_iter().collect() };
@@ -175,19 +195,31 @@ fn outcome(policy: &Policy, name: &str, file: &File, case: &Case) -> Outcome {
     }
 }
 
-fn request(case: &Case, file: &File) -> Request {
-    let plugin = case.plugin.as_ref().unwrap_or(&file.plugin);
-    let Target { kind, ref id } = case.resource;
-    let Different { environment, operator, weekday, minute_of_day } = &case.context;
-    let usual = &file.context;
-    Request {
-        principal: Principal {
+/// Who asks in a case: as in its file, but for what the case names.
+fn asking(case: &Case, usual: &Principal) -> Principal {
+    match (usual, &case.plugin) {
+        (Principal::Plugin { plugin, digest }, other) => Principal::Plugin {
+            plugin: other.as_ref().unwrap_or(plugin).clone(),
+            digest: case.digest.as_ref().unwrap_or(digest).clone(),
+        },
+        (Principal::BuiltIn { .. }, Some(plugin)) => Principal::Plugin {
             plugin: plugin.clone(),
             digest: case.digest.clone().unwrap_or_else(|| Digest::of(b"")),
         },
-        access: Access { action: case.action, resource: Resource::asked_by(plugin, kind, id) },
+        (built_in @ Principal::BuiltIn { .. }, None) => built_in.clone(),
+    }
+}
+
+fn request(case: &Case, usual: &Principal, context: &Context) -> Request {
+    let principal = asking(case, usual);
+    let Target { kind, ref id } = case.resource;
+    let Different { environment, operator, weekday, minute_of_day } = &case.context;
+    let usual = context;
+    Request {
+        access: Access { action: case.action, resource: Resource::asked_by(principal.plugin(), kind, id) },
+        principal,
         context: Context {
-            environment: environment.as_ref().unwrap_or(&usual.environment).clone(),
+            environment: environment.as_ref().or(usual.environment.as_ref()).cloned(),
             operator: operator.as_ref().unwrap_or(&usual.operator).clone(),
             weekday: weekday.unwrap_or(usual.weekday),
             minute_of_day: minute_of_day.unwrap_or(usual.minute_of_day),

@@ -15,7 +15,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use super::{Context, Policy, Principal, Request, Weekday};
+use super::{BuiltIn, Context, Policy, Principal, Request, Weekday};
 use crate::access::{Access, Action, Resource, ResourceType};
 use crate::fault::Fault;
 use crate::names::{Digest, Environment, ServiceName};
@@ -84,14 +84,24 @@ fn service(name: &str) -> ServiceName {
 /// What `plugin` asks on a Monday morning in prod.
 fn request(plugin: &str, action: Action, kind: ResourceType, id: &str) -> Request {
     Request {
-        principal: Principal { plugin: service(plugin), digest: Digest::of(b"component") },
+        principal: Principal::Plugin { plugin: service(plugin), digest: Digest::of(b"component") },
         access: Access { action, resource: Resource { kind, id: id.to_owned(), group: None } },
         context: Context {
-            environment: Environment::parse("prod").unwrap(),
+            environment: Environment::parse("prod").ok(),
             operator: "operator".to_owned(),
             weekday: Weekday::Monday,
             minute_of_day: 600,
         },
+    }
+}
+
+/// The doctor's wish to look at the registry.
+fn diagnosis() -> Request {
+    let asked = request("project-manager", Action::Diagnose, ResourceType::FarSide, "registry");
+    Request {
+        principal: Principal::BuiltIn { built_in: BuiltIn::Doctor },
+        context: Context { environment: None, ..asked.context },
+        ..asked
     }
 }
 

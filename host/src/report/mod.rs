@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub use build::{Facts, Result as RunResult, build, deploy_command, previous_commit, step_part};
 pub use fault::FaultReport;
 pub use several::Several;
-pub use text::{Style, duration, render, short, step_line};
+pub use text::{Style, duration, render, short, step_line, wrapped};
 
 use crate::answer::{CallError, Literal, SecretPresence};
 use crate::names::{Commit, Digest, Environment, ServiceName, Shape};

@@ -24,7 +24,9 @@ pub struct Style {
 }
 
 impl Style {
-    fn paint(self, code: &str, text: &str) -> String {
+    /// `text` in the colour of an ANSI code, where colour is wanted.
+    #[must_use]
+    pub fn paint(self, code: &str, text: &str) -> String {
         if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 
@@ -289,7 +291,7 @@ fn field(out: &mut String, name: &str, value: &str) -> fmt::Result {
 }
 
 /// The lines of a message, each wrapped and indented.
-pub(super) fn wrapped(out: &mut String, text: &str, indent: usize) -> fmt::Result {
+pub fn wrapped(out: &mut String, text: &str, indent: usize) -> fmt::Result {
     let lead = " ".repeat(indent + text.len() - text.trim_start().len());
     filled(out, &lead, &format!("{lead}  "), text)
 }

@@ -203,16 +203,12 @@ impl Host {
     }
 
     fn subject(&self, loaded: &Loaded, request: &Request) -> Subject {
-        let now = jiff::Timestamp::now().to_zoned(self.config.zone.clone());
         Subject {
-            principal: Principal { plugin: loaded.which.name.clone(), digest: loaded.which.digest.clone() },
-            context: Context {
-                environment: request.environment.clone(),
-                operator: self.requester.clone(),
-                weekday: weekday(now.weekday()),
-                minute_of_day: u16::try_from(i32::from(now.hour()) * 60 + i32::from(now.minute()))
-                    .unwrap_or(0),
+            principal: Principal::Plugin {
+                plugin: loaded.which.name.clone(),
+                digest: loaded.which.digest.clone(),
             },
+            context: circumstances(&self.config.zone, &self.requester, Some(&request.environment)),
         }
     }
 
@@ -426,6 +422,22 @@ pub fn requester() -> String {
         })
     });
     name.unwrap_or_else(|| format!("uid-{id}"))
+}
+
+/// What policy is told of this moment, and of who runs the host.
+#[must_use]
+pub fn circumstances(
+    zone: &jiff::tz::TimeZone,
+    operator: &str,
+    environment: Option<&Environment>,
+) -> Context {
+    let now = jiff::Timestamp::now().to_zoned(zone.clone());
+    Context {
+        environment: environment.cloned(),
+        operator: operator.to_owned(),
+        weekday: weekday(now.weekday()),
+        minute_of_day: u16::try_from(i32::from(now.hour()) * 60 + i32::from(now.minute())).unwrap_or(0),
+    }
 }
 
 fn weekday(day: jiff::civil::Weekday) -> Weekday {

@@ -2,6 +2,7 @@
 //! that is not named.
 
 mod check;
+mod diagnose;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
 mod redact;
@@ -41,6 +42,8 @@ pub struct Compose {
     stamped: Vec<EnvKey>,
     environment: Vec<(OsString, OsString)>,
     within: Duration,
+    /// What sets that deadline, for messages.
+    bound: &'static str,
 }
 
 impl Compose {
@@ -58,6 +61,7 @@ impl Compose {
             stamped: Vec::new(),
             environment,
             within: Duration::from_secs(limits.compose_seconds),
+            bound: "limits.compose-seconds",
         }
     }
 
@@ -164,8 +168,9 @@ impl Compose {
                     .to_owned(),
             ),
             Unfinished::Late => CallError::Unavailable(format!(
-                "`docker compose` had not ended after {} (limits.compose-seconds) and was stopped",
-                seconds(self.within)
+                "`docker compose` had not ended after {} ({}) and was stopped",
+                seconds(self.within),
+                self.bound
             )),
             Unfinished::Stopped => CallError::Other("interrupted".to_owned()),
             Unfinished::Broken(error) => CallError::Other(format!("`docker compose` cannot be run: {error}")),

@@ -3,6 +3,7 @@
 //! Nothing here removes a container, builds, prunes or forces. What the engine says in its own words is escaped and cut
 //! before it goes into an error.
 
+mod diagnose;
 mod facts;
 
 use std::collections::HashMap;
@@ -17,6 +18,7 @@ use bollard::query_parameters::{
 };
 use futures_util::{Stream, StreamExt};
 
+pub use diagnose::diagnose;
 pub use facts::{ContainerFacts, ImageFacts, Network, ServiceContainer};
 
 use crate::answer::CallError;

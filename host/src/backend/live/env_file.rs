@@ -4,6 +4,7 @@
 
 mod beside;
 mod decode;
+mod diagnose;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
 mod quoting;
@@ -20,6 +21,7 @@ use rustix::fs::{Mode, OFlags};
 use zeroize::Zeroizing;
 
 use beside::Beside;
+pub use diagnose::diagnose;
 pub use secrets::{HIDDEN, Secrets};
 
 use crate::answer::CallError;

@@ -2,6 +2,7 @@
 //!
 //! The host polls; a plugin only states what must stand at which JSON pointer. Nothing waits longer than the deadline.
 
+mod diagnose;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
 mod payload;
@@ -18,6 +19,7 @@ use crate::config::Limits;
 use crate::operation::ExpectHealth;
 use crate::progress::{Interrupt, Watcher};
 use crate::words::{listed, seconds};
+pub use diagnose::diagnose;
 
 /// Longest that one poll may take: a hanging answer must leave time for another try.
 const POLL: Duration = Duration::from_secs(5);

@@ -4,6 +4,7 @@ mod activation;
 mod compose;
 mod container;
 mod delivery;
+mod diagnose;
 mod docker;
 pub(super) mod env_file;
 #[cfg(any(fuzzing, test))]
@@ -127,6 +128,10 @@ impl FarSides {
             Operation::InspectContainer(call) => {
                 let engine = self.engine(&call.runtime).await?;
                 Ok(Answer::Container(container::inspect(engine, call).await?))
+            }
+            Operation::Diagnose(far_side) => {
+                let found = stoppable(ask, Box::pin(self.diagnose(far_side))).await?;
+                Ok(Answer::Diagnosis(found))
             }
             other => Err(kubernetes::unavailable(other)),
         }

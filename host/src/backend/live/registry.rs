@@ -1,6 +1,7 @@
 //! The artifact registry: a commit looked up and proved. What the registry says about itself is never believed; every
 //! document is bounded, hashed here and compared with the digest it was asked for by.
 
+mod diagnose;
 mod document;
 #[cfg(test)]
 mod fake;
@@ -12,6 +13,7 @@ mod retry;
 
 use std::time::Duration;
 
+pub use diagnose::diagnose;
 use document::{Descriptor, Document, ImageConfig, Manifest};
 use fetch::Repository;
 use platform::{Platform, best};

@@ -1,6 +1,7 @@
 //! The message of denials: what was denied, why, and what would permit it, in lines of at most 80 columns where ids
 //! allow. What was denied for one reason stands together.
 
+use super::super::{Principal, Request};
 use super::Denial;
 use crate::access::Access;
 
@@ -34,8 +35,9 @@ fn message(group: &[&Denial]) -> Vec<String> {
         lines.push(format!("{before} Action::\"{}\" on {resource}", action.as_str()));
     }
     if let Some(first) = group.first() {
-        let (plugin, environment) = (&first.request.principal.plugin, &first.request.context.environment);
-        lines.push(format!("to Plugin::\"{plugin}\" in {environment}."));
+        let Request { principal, context, .. } = first.request;
+        let place = context.environment.as_ref().map(|name| format!(" in {name}")).unwrap_or_default();
+        lines.push(format!("to {principal}{place}."));
         if first.uncovered {
             lines.extend(proposal(group));
         }
@@ -53,6 +55,7 @@ fn proposal(group: &[&Denial]) -> Vec<String> {
     kinds.sort_unstable();
     kinds.dedup();
     let names: Vec<_> = actions.iter().map(|action| format!("Action::\"{}\"", action.as_str())).collect();
+    let principal = group.first().map(|denial| &denial.request.principal);
     let words: Vec<_> = actions.iter().map(|action| action.as_str()).collect();
     let (action, resource) = (
         if let [name] = names.as_slice() {
@@ -62,6 +65,19 @@ fn proposal(group: &[&Denial]) -> Vec<String> {
         },
         if let [kind] = kinds.as_slice() { format!("resource is {kind}") } else { "resource".to_owned() },
     );
+    if let Some(asking @ Principal::BuiltIn { built_in }) = principal {
+        let (who, what) = (built_in.as_str(), words.join(", "));
+        return vec![
+            "No policy permits this to anyone. A rule that does:".to_owned(),
+            format!("  @id(\"{who}-{}\")", words.join("-")),
+            format!("  @reason(\"host {who} may {what} what deploys go through.\")"),
+            "  permit (".to_owned(),
+            format!("    principal == {asking},"),
+            format!("    action {action},"),
+            format!("    {resource}"),
+            "  );".to_owned(),
+        ];
+    }
     vec![
         "No policy permits this to anyone. A rule that does, to the owner:".to_owned(),
         format!("  @id(\"owner-{}\")", words.join("-")),

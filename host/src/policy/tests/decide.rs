@@ -5,7 +5,7 @@ use std::fs;
 use super::{Folder, request, retag, service};
 use crate::access::{Action, ResourceType};
 use crate::names::{Digest, Environment};
-use crate::policy::{Decision, Policy, Request, Weekday};
+use crate::policy::{Decision, Policy, Principal, Request, Weekday};
 
 fn reason(policy: &Policy, request: &Request) -> String {
     let Decision { allowed, reason, .. } = policy.decide(request);
@@ -126,7 +126,7 @@ fn what_another_service_owns() {
 #[test]
 fn what_is_owned_in_another_environment() {
     let mut asked = retag();
-    asked.context.environment = Environment::parse("dev").unwrap();
+    asked.context.environment = Environment::parse("dev").ok();
     insta::assert_snapshot!(reason(&Folder::new().load(), &asked), @r#"
     policy denies Action::"tagImage" on Image::"main-server/project-manager"
     to Plugin::"project-manager" in dev.
@@ -158,7 +158,7 @@ fn a_key_outside_the_prefix_has_no_owner_whatever_group_is_claimed() {
 #[test]
 fn a_plugin_without_a_block() {
     let mut asked = retag();
-    asked.principal.plugin = service("todo-note");
+    asked.principal = Principal::Plugin { plugin: service("todo-note"), digest: Digest::of(b"component") };
     insta::assert_snapshot!(reason(&Folder::new().load(), &asked), @r#"
     policy denies Action::"tagImage" on Image::"main-server/project-manager"
     to Plugin::"todo-note" in prod.
@@ -247,9 +247,10 @@ fn a_rule_may_pin_the_component() {
     );
     let policy = Folder::with(&rule).load();
     let mut asked = retag();
-    assert_eq!(asked.principal.digest, old);
+    let component = |digest| Principal::Plugin { plugin: service("project-manager"), digest };
+    assert_eq!(asked.principal, component(old));
     assert!(!policy.decide(&asked).allowed);
-    asked.principal.digest = new;
+    asked.principal = component(new);
     assert!(policy.decide(&asked).allowed);
 }
 
@@ -285,4 +286,68 @@ fn several_denials_with_different_reasons_are_all_told() {
 fn where_nothing_is_asked_nothing_is_denied() {
     let decision = Folder::new().load().decide_all(&[]);
     assert_eq!(decision, Decision { allowed: true, policies: Vec::new(), reason: None });
+}
+
+#[test]
+fn the_host_asks_for_itself() {
+    let asked = super::diagnosis();
+    let decision = Folder::new().load().decide(&asked);
+    assert!(decision.allowed, "{decision:?}");
+    assert_eq!(decision.policies, ["doctor-diagnoses"]);
+
+    let bare = Folder::new();
+    fs::remove_file(bare.path().join("doctor.cedar")).unwrap();
+    insta::assert_snapshot!(reason(&bare.load(), &asked), @r#"
+    policy denies Action::"diagnose" on FarSide::"registry"
+    to BuiltIn::"doctor".
+    No policy permits this to anyone. A rule that does:
+      @id("doctor-diagnose")
+      @reason("host doctor may diagnose what deploys go through.")
+      permit (
+        principal == BuiltIn::"doctor",
+        action == Action::"diagnose",
+        resource is FarSide
+      );
+    "#);
+
+    let forbidden = Folder::with(
+        "@id(\"not-now\") @reason(\"Somebody measures the registry.\") \
+         forbid (principal, action == Action::\"diagnose\", resource == FarSide::\"registry\");",
+    );
+    insta::assert_snapshot!(reason(&forbidden.load(), &asked), @r#"
+    policy denies Action::"diagnose" on FarSide::"registry"
+    to BuiltIn::"doctor".
+    It is forbidden by "not-now" (extra.cedar:1:1):
+      Somebody measures the registry.
+    "#);
+}
+
+#[test]
+fn where_the_policies_cannot_be_used_nothing_is_permitted() {
+    let policy = Policy::unusable().unwrap();
+    insta::assert_snapshot!(reason(&policy, &super::diagnosis()), @r#"
+    policy denies Action::"diagnose" on FarSide::"registry"
+    to BuiltIn::"doctor".
+    The policies cannot be used, so nothing is permitted.
+    "#);
+    insta::assert_snapshot!(reason(&policy, &retag()), @r#"
+    policy denies Action::"tagImage" on Image::"main-server/project-manager"
+    to Plugin::"project-manager" in prod.
+    The policies cannot be used, so nothing is permitted.
+    "#);
+}
+
+#[test]
+fn a_question_is_kept_in_the_same_form_as_before() {
+    let kept = serde_json::to_value([retag(), super::diagnosis()]).unwrap();
+    let principals: Vec<_> = kept.as_array().unwrap().iter().map(|asked| &asked["principal"]).collect();
+    let digest = Digest::of(b"component");
+    assert_eq!(
+        serde_json::json!(principals),
+        serde_json::json!([{ "plugin": "project-manager", "digest": digest }, { "builtIn": "doctor" }])
+    );
+    assert_eq!(kept[0]["context"]["environment"], "prod");
+    assert!(kept[1]["context"].get("environment").is_none());
+    let back: Vec<Request> = serde_json::from_value(kept).unwrap();
+    assert_eq!(back, [retag(), super::diagnosis()]);
 }

@@ -117,7 +117,8 @@ fn a_schema_with_a_mistake() {
 #[test]
 fn a_schema_of_another_version() {
     let folder = Folder::new();
-    folder.edit("schema.cedarschema", "operator: String,", "operator: String,\n  shift?: String,");
+    let environment = "environment: Environment,";
+    folder.edit("schema.cedarschema", environment, &format!("{environment}\n  shift?: String,"));
     insta::assert_snapshot!(folder.complaint(), @r#"
     policy-schema: schema.cedarschema: not the schema of this version of the host; it differs at commonTypes.Circumstances.attributes.shift
       help: take the schema that comes with this version; it says what the host asks, rules belong in *.cedar

@@ -90,7 +90,9 @@ fn an_owner_of_everything_may_do_everything_and_take_it_back() {
             assert!(decision.allowed, "{}", decision.reason.unwrap_or_default());
         }
     }
-    let tried = |action: &Action| *action == Action::Rollback || actions.contains(action);
+    // Nobody owns what the host asks for itself.
+    let elsewhere = [Action::Rollback, Action::Diagnose];
+    let tried = |action: &Action| elsewhere.contains(action) || actions.contains(action);
     assert!(Action::ALL.iter().all(tried), "an action is missing above");
 }
 

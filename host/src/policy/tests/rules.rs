@@ -126,6 +126,39 @@ when { principal.digset == "sha256:0" };"#,
 }
 
 #[test]
+fn a_rule_about_deploys_says_that_it_is_about_plugins() {
+    let folder = Folder::with(
+        r#"@id("frozen")
+@reason("Why.")
+forbid (principal, action, resource)
+when { context.environment == Environment::"prod" };"#,
+    );
+    insta::assert_snapshot!(folder.complaint(), @r#"
+    policy-invalid: extra.cedar:4:8: in "frozen": attribute `environment` in context for Action::"diagnose" not found
+      help: say that it is about plugins: `principal is Plugin`
+    "#);
+    let rule = r#"@id("frozen") @reason("Why.")
+forbid (principal is Plugin, action, resource)
+when { context.environment == Environment::"prod" };"#;
+    let policy = Folder::with(rule).load();
+    assert!(!policy.decide(&super::retag()).allowed);
+    assert!(policy.decide(&super::diagnosis()).allowed, "deploys are frozen, not the doctor");
+}
+
+#[test]
+fn a_far_side_that_the_host_never_asks_for() {
+    let folder = Folder::with(
+        r#"@id("no-engine")
+@reason("Why.")
+forbid (principal, action, resource == FarSide::"docker/main-server");"#,
+    );
+    insta::assert_snapshot!(folder.complaint(), @r#"
+    policy-unknown-entity: extra.cedar:3:40: "no-engine" names FarSide::"docker/main-server", which the host never asks for
+      help: its form is registry, engine/<runtime>, compose/<runtime>, env-file/<runtime> or health/<name in host.toml>
+    "#);
+}
+
+#[test]
 fn a_wrong_type() {
     let folder = Folder::with(
         r#"@id("early")

@@ -50,7 +50,8 @@ fn listed(kind: ResourceType) {
         | ResourceType::Deployment
         | ResourceType::KubernetesObject
         | ResourceType::SecretKey
-        | ResourceType::HealthTarget => {}
+        | ResourceType::HealthTarget
+        | ResourceType::FarSide => {}
     }
 }
 

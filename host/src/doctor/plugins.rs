@@ -1,0 +1,231 @@
+//! Whether each component loads, is what its name says, and may do what it would do.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Area, Check, Quiet};
+use crate::backend::Backend;
+use crate::capability::Asked;
+use crate::config::Config;
+use crate::diagnosis::Finding;
+use crate::engine::{Descriptor, Engine, Loaded};
+use crate::fault::Fault;
+use crate::gate::{Gate, Subject};
+use crate::journal::Log;
+use crate::names::{Commit, Environment, ServiceName};
+use crate::operation::{Activate, Operation};
+use crate::policy::{Policy, Principal, other_writer};
+use crate::progress::Interrupt;
+use crate::run::circumstances;
+use crate::words::{counted, listed, quoted};
+
+/// Most names that a finding lists.
+const NAMED: usize = 5;
+/// Longest file name that a finding repeats, in characters.
+const SHOWN: usize = 80;
+/// A commit that nobody has: a dry run needs one, and asks nobody for it.
+const NO_COMMIT: &str = "0000000000000000000000000000000000000000";
+
+/// What is needed to try plugins out.
+pub struct Bench {
+    pub config: Arc<Config>,
+    pub policy: Arc<Policy>,
+    /// Whether the policies could be loaded. Where they could not, what they say of a plugin is not worth telling.
+    pub judged: bool,
+    pub requester: String,
+    pub runtime: tokio::runtime::Handle,
+}
+
+impl Bench {
+    /// A check of the folder and one of each plugin; and what the plugins would do to Compose projects.
+    pub fn look(&self) -> (Vec<Check>, Vec<Activate>) {
+        let folder = &self.config.plugins;
+        let whole = |findings| Check::new(Area::Plugins, "plugins", findings);
+        let Config { state, cache, limits, .. } = &*self.config;
+        let engine = match Engine::that_writes_nothing(state, cache, limits) {
+            Ok(engine) => engine,
+            Err(fault) => {
+                return (vec![whole(vec![Finding::problem(fault.message, fault.help)])], Vec::new());
+            }
+        };
+        let (names, strange) = match components(folder) {
+            Ok(found) => found,
+            Err(error) => {
+                let evidence = format!("the plugin folder {} cannot be read: {error}", folder.display());
+                let action = "set `plugins` in host.toml to the folder of the components";
+                return (vec![whole(vec![Finding::problem(evidence, action)])], Vec::new());
+            }
+        };
+        let mut findings = vec![Finding::ok(format!(
+            "{}, {}",
+            folder.display(),
+            counted(names.len(), "component", "components")
+        ))];
+        if names.is_empty() {
+            findings.push(Finding::problem(
+                format!("{} holds no component, so nothing can be deployed", folder.display()),
+                "put the plugins there as <service>.wasm, or set `plugins` in host.toml",
+            ));
+        }
+        findings.extend(foreign(&strange));
+        findings.extend(self.without_component(&names));
+        let mut checks = vec![whole(findings)];
+        let mut activations = Vec::new();
+        for name in &names {
+            let (found, activated) = self.plugin(&engine, name);
+            checks.push(Check::new(Area::Plugins, &format!("plugin/{name}"), found));
+            activations.extend(activated);
+        }
+        (checks, activations)
+    }
+
+    /// Services that policy knows and nobody can deploy.
+    fn without_component(&self, names: &[ServiceName]) -> Option<Finding> {
+        let missing: Vec<String> = self
+            .policy
+            .plugins()
+            .iter()
+            .filter(|known| !names.contains(known))
+            .map(|name| format!("{name}.wasm"))
+            .collect();
+        (!missing.is_empty()).then(|| {
+            Finding::warning(
+                format!("policies name services whose component is not there: {}", listed(&missing, NAMED)),
+                "put the components there, or remove the blocks from entities.json",
+            )
+        })
+    }
+
+    fn plugin(&self, engine: &Engine, name: &ServiceName) -> (Vec<Finding>, Vec<Activate>) {
+        let path = self.config.component(name);
+        let described = engine.load(name, &path).and_then(|loaded| {
+            engine.describe(&loaded, self.runtime.clone()).map(|descriptor| (loaded, descriptor))
+        });
+        let (loaded, descriptor) = match described {
+            Ok(described) => described,
+            Err(fault) => {
+                let fault = Fault::from(fault);
+                return (vec![Finding::problem(fault.message, fault.help)], Vec::new());
+            }
+        };
+        let places: Vec<_> =
+            descriptor.environments.iter().map(|one| format!("{} on {}", one.name, one.runtime)).collect();
+        let version = &descriptor.version;
+        let mut findings = vec![Finding::ok(format!("version {version}, {}", listed(&places, NAMED)))];
+        findings.extend(writable(&path));
+        findings.extend(self.unconfigured(&descriptor));
+        if self.judged && !self.policy.knows(name) {
+            findings.push(Finding::problem(
+                "policies do not know this service, so everything that it asks for is denied",
+                "add a block for it to entities.json of the policies",
+            ));
+        }
+        let mut activations = Vec::new();
+        for environment in &descriptor.environments {
+            let (denied, activated) = self.tried(engine, &loaded, &environment.name);
+            if self.judged && self.policy.knows(name) {
+                findings.extend(denied);
+            }
+            activations.extend(activated);
+        }
+        (findings, activations)
+    }
+
+    /// Runtimes that the plugin needs and the configuration does not have.
+    fn unconfigured(&self, descriptor: &Descriptor) -> Option<Finding> {
+        let mut missing: Vec<String> = descriptor
+            .environments
+            .iter()
+            .filter(|one| !self.config.runtimes.contains_key(&one.runtime))
+            .map(|one| format!("[runtimes.{}]", one.runtime))
+            .collect();
+        missing.sort();
+        missing.dedup();
+        (!missing.is_empty()).then(|| {
+            Finding::warning(
+                format!("it deploys to what host.toml does not have: {}", missing.join(", ")),
+                "add it there, if that is to be deployed to from here",
+            )
+        })
+    }
+
+    /// A dry run, which reaches nothing and of which nothing is kept: what policy denies, and what it would do to a
+    /// Compose project.
+    fn tried(
+        &self,
+        engine: &Engine,
+        loaded: &Loaded,
+        environment: &Environment,
+    ) -> (Option<Finding>, Vec<Activate>) {
+        let Ok(commit) = Commit::parse(NO_COMMIT) else { return (None, Vec::new()) };
+        let (plugin, digest) = (loaded.which.name.clone(), loaded.which.digest.clone());
+        let asked =
+            Asked { service: plugin.clone(), commit, namespace: self.config.registry.namespace.clone() };
+        let subject = Subject {
+            principal: Principal::Plugin { plugin, digest },
+            context: circumstances(&self.config.zone, &self.requester, Some(environment)),
+        };
+        let gate = Gate::new(
+            Arc::clone(&self.policy),
+            subject,
+            Log::Unkept,
+            Backend::Predicting,
+            Arc::new(Quiet),
+            Interrupt::pair().1,
+            self.config.limits.host_calls,
+        );
+        let (_, gate) = engine.deploy(loaded, gate, self.runtime.clone(), asked, environment);
+        let steps = gate.map(Gate::into_steps).unwrap_or_default();
+        let denied = steps.iter().find_map(|step| step.verdict.reason.as_ref()).map(|reason| {
+            Finding::problem(
+                format!("in {environment}, {reason}"),
+                "change the policies, if it is to be permitted; `host deploy … --dry-run` shows every step",
+            )
+        });
+        let activations = steps
+            .into_iter()
+            .filter_map(|step| match step.operation {
+                Operation::Activate(call) => Some(call),
+                _ => None,
+            })
+            .collect();
+        (denied, activations)
+    }
+}
+
+/// The services that have a component in `folder`, and the names of all that is none.
+fn components(folder: &Path) -> std::io::Result<(Vec<ServiceName>, Vec<String>)> {
+    let (mut names, mut strange) = (Vec::new(), Vec::new());
+    for entry in std::fs::read_dir(folder)? {
+        let file = entry?.file_name().to_string_lossy().into_owned();
+        match file.strip_suffix(".wasm").map(ServiceName::parse) {
+            Some(Ok(name)) => names.push(name),
+            _ if file.starts_with('.') => {}
+            _ => strange.push(file),
+        }
+    }
+    names.sort();
+    strange.sort();
+    Ok((names, strange))
+}
+
+fn foreign(strange: &[String]) -> Option<Finding> {
+    let shown: Vec<_> = strange.iter().map(|name| quoted(name, SHOWN)).collect();
+    (!shown.is_empty()).then(|| {
+        Finding::warning(
+            format!("the folder holds what is no plugin, and is never read: {}", listed(&shown, NAMED)),
+            "name components <service>.wasm, and keep other files elsewhere",
+        )
+    })
+}
+
+/// Policy bounds what a component can do, not what it says of a deploy.
+fn writable(path: &Path) -> Option<Finding> {
+    let metadata = std::fs::metadata(path).ok()?;
+    let (who, flags) = other_writer(metadata.mode(), metadata.uid(), metadata.gid())?;
+    Some(Finding::warning(
+        format!("{} may be replaced by {who}", path.display()),
+        format!("`chmod {flags} {}`", path.display()),
+    ))
+}
