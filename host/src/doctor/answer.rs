@@ -1,5 +1,6 @@
 //! What `host doctor` answers: one value, and its rendering as text.
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 
 use serde::Serialize;
@@ -82,8 +83,12 @@ impl Check {
             .collect();
         // The worst first.
         shown.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-        let lines =
-            |text: fn(&Finding) -> Option<&str>| shown.iter().filter_map(text).collect::<Vec<_>>().join("\n");
+        let lines = |text: fn(&Finding) -> Option<&str>| {
+            let mut lines: Vec<_> = shown.iter().filter_map(text).collect();
+            // Two findings may ask for the same.
+            lines.dedup();
+            lines.join("\n")
+        };
         let actions = lines(|finding| finding.recommended_action.as_deref());
         Self {
             area,
@@ -126,11 +131,17 @@ impl Diagnosis {
                 if check.severity == Severity::Ok { usize::MAX } else { WIDTH.saturating_sub(7 + 4 + width) };
             writeln!(out, "{begun}{}", cut(first, room))?;
         }
+        // What stands above already is not written again: one missing rule keeps the doctor from everything.
+        let mut told: BTreeSet<&str> = BTreeSet::new();
         for check in self.checks.iter().filter(|check| check.severity != Severity::Ok) {
             writeln!(out, "\n{}  {}", word(check.severity, style), check.name)?;
             for finding in &check.findings {
-                for line in finding.evidence.lines() {
-                    wrapped(out, line, 2)?;
+                let (first, rest) = finding.evidence.split_once('\n').unwrap_or((&finding.evidence, ""));
+                wrapped(out, first, 2)?;
+                if rest.is_empty() || told.insert(rest) {
+                    rest.lines().try_for_each(|line| wrapped(out, line, 2))?;
+                } else {
+                    writeln!(out, "  … as above")?;
                 }
                 if let Some(action) = &finding.recommended_action {
                     wrapped(out, &format!("→ {action}"), 4)?;
@@ -194,6 +205,18 @@ mod tests {
         assert!(!told.ok);
         insta::assert_snapshot!("text", told.render(Style { colour: false, steps: false }));
         insta::assert_snapshot!("json", serde_json::to_string_pretty(&told).expect("JSON"));
+    }
+
+    #[test]
+    fn one_reason_for_many_checks_is_written_once() {
+        let denied = |name: &str| {
+            let evidence = format!("policy denies {name}\nto the doctor.\nNo policy permits this.");
+            Check::new(Area::Engine, name, vec![Finding::problem(evidence, "let a rule permit it")])
+        };
+        let told = Diagnosis::new(vec![denied("engine/a"), denied("engine/b")]);
+        let text = told.render(Style { colour: false, steps: false });
+        assert_eq!(text.matches("No policy permits this.").count(), 1, "{text}");
+        assert!(told.checks.iter().all(|check| check.evidence.ends_with("No policy permits this.")));
     }
 
     #[test]

@@ -5,15 +5,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Area, Check, Quiet};
+use crate::answer::Answer;
 use crate::backend::Backend;
+use crate::backend::secrets::Sources;
 use crate::capability::Asked;
 use crate::config::Config;
 use crate::diagnosis::Finding;
-use crate::engine::{Descriptor, Engine, Loaded};
+use crate::engine::{Descriptor, Engine, EnvironmentFacts, Loaded};
 use crate::fault::Fault;
 use crate::gate::{Gate, Subject};
 use crate::journal::Log;
-use crate::names::{Commit, Environment, ServiceName};
+use crate::names::{Commit, ServiceName};
 use crate::operation::{Activate, Operation};
 use crate::policy::{Policy, Principal, other_writer};
 use crate::progress::Interrupt;
@@ -30,6 +32,7 @@ const NO_COMMIT: &str = "0000000000000000000000000000000000000000";
 /// What is needed to try plugins out.
 pub struct Bench {
     pub config: Arc<Config>,
+    pub secrets: Arc<Sources>,
     pub policy: Arc<Policy>,
     /// Whether the policies could be loaded. Where they could not, what they say of a plugin is not worth telling.
     pub judged: bool,
@@ -123,9 +126,9 @@ impl Bench {
         }
         let mut activations = Vec::new();
         for environment in &descriptor.environments {
-            let (denied, activated) = self.tried(engine, &loaded, &environment.name);
+            let (found, activated) = self.tried(engine, &loaded, environment);
             if self.judged && self.policy.knows(name) {
-                findings.extend(denied);
+                findings.extend(found);
             }
             activations.extend(activated);
         }
@@ -156,12 +159,17 @@ impl Bench {
         &self,
         engine: &Engine,
         loaded: &Loaded,
-        environment: &Environment,
-    ) -> (Option<Finding>, Vec<Activate>) {
-        let Ok(commit) = Commit::parse(NO_COMMIT) else { return (None, Vec::new()) };
+        environment: &EnvironmentFacts,
+    ) -> (Vec<Finding>, Vec<Activate>) {
+        let Ok(commit) = Commit::parse(NO_COMMIT) else { return (Vec::new(), Vec::new()) };
         let (plugin, digest) = (loaded.which.name.clone(), loaded.which.digest.clone());
-        let asked =
-            Asked { service: plugin.clone(), commit, namespace: self.config.registry.namespace.clone() };
+        let asked = Asked {
+            service: plugin.clone(),
+            commit,
+            namespace: self.config.registry.namespace.clone(),
+            runtime: environment.runtime.clone(),
+        };
+        let environment = &environment.name;
         let subject = Subject {
             principal: Principal::Plugin { plugin, digest },
             context: circumstances(&self.config.zone, &self.requester, Some(environment)),
@@ -170,7 +178,7 @@ impl Bench {
             Arc::clone(&self.policy),
             subject,
             Log::Unkept,
-            Backend::Predicting,
+            Backend::Predicting(Arc::clone(&self.secrets)),
             Arc::new(Quiet),
             Interrupt::pair().1,
             self.config.limits.host_calls,
@@ -183,14 +191,22 @@ impl Bench {
                 "change the policies, if it is to be permitted; `host deploy … --dry-run` shows every step",
             )
         });
+        let secrets = steps.iter().filter_map(|step| match &step.outcome {
+            Ok(Answer::Gate(state)) if !state.met && state.secrets.is_some() => Some(Finding::warning(
+                format!("in {environment}, {}", state.reason),
+                "a live deploy is blocked until they are there; a dry run shows them again",
+            )),
+            _ => None,
+        });
+        let findings = denied.into_iter().chain(secrets).collect();
         let activations = steps
-            .into_iter()
-            .filter_map(|step| match step.operation {
-                Operation::Activate(call) => Some(call),
+            .iter()
+            .filter_map(|step| match &step.operation {
+                Operation::Activate(call) => Some(call.clone()),
                 _ => None,
             })
             .collect();
-        (denied, activations)
+        (findings, activations)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::journal::{Begin, Journal, OnFailure, RunLog};
 use crate::names::{
     Commit, ConfigName, Digest, Environment, ImageName, KubernetesName, RuntimeName, ServiceName,
 };
-use crate::operation::{ObjectKind, Resolve, SyncObject};
+use crate::operation::{Deliver, ObjectKind, Resolve, SyncObject};
 use crate::policy::Weekday;
 use crate::progress::{InterruptSender, Unwatched};
 use crate::recording::Recording;
@@ -205,6 +205,25 @@ async fn nothing_happens_that_cannot_be_written_down() {
 
     assert!(matches!(halt, Halt::Journal(_)), "{halt}");
     assert_eq!(scene.knocks(), 0);
+}
+
+#[tokio::test]
+async fn what_is_not_written_down_is_a_look_and_nothing_more() {
+    let mut scene = Scene::new(Backend::Observing).await;
+    scene.gate.log = Log::Unkept;
+    let change = Operation::Deliver(Deliver {
+        artifact: ArtifactRef { service: name("project-manager"), commit: commit(), digest: None },
+        runtime: RuntimeName::parse("main-server").expect("a runtime"),
+        name: ImageName::parse("unidesk/project-manager").expect("an image"),
+    });
+
+    let halt = scene.gate.perform(change).await.expect_err("a halt");
+
+    let Halt::Journal(fault) = halt else { panic!("{halt}") };
+    assert_eq!((fault.code, scene.knocks()), ("journal-unkept", 0));
+    let answer = scene.gate.perform(resolve("project-manager")).await.expect("no halt");
+    assert!(matches!(answer, Err(CallError::Unavailable(_))), "a look is one: {answer:?}");
+    assert!(scene.knocks() > 0 && scene.written().is_empty());
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::{Journal, SCHEMA, other_version};
+use super::{SCHEMA, other_version};
 use crate::fault::Fault;
 
 /// Largest journal that is read through from end to end, in bytes; beyond, only its head is looked at.
@@ -13,7 +13,10 @@ const READ_THROUGH: u64 = 256 << 20;
 const NAMED: u32 = 5;
 
 /// A journal that is only looked at.
-pub struct Peek(Journal);
+pub struct Peek {
+    db: Connection,
+    path: PathBuf,
+}
 
 /// How a journal is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +52,7 @@ impl Peek {
         if version != SCHEMA {
             return Err(other_version(&journal, &path, version));
         }
-        Ok(Some(Self(Journal { db: journal, path })))
+        Ok(Some(Self { db: journal, path }))
     }
 
     /// Reads it through.
@@ -57,7 +60,7 @@ impl Peek {
     /// # Errors
     /// A [`Fault`] that says where it is damaged.
     pub fn health(&self) -> Result<Health, Fault> {
-        let Journal { db, path } = &self.0;
+        let Self { db, path } = self;
         let bytes = std::fs::metadata(path).map_or(0, |meta| meta.len());
         let read = || -> rusqlite::Result<(Option<String>, u32, Vec<String>)> {
             let damage = if bytes <= READ_THROUGH {
@@ -152,7 +155,7 @@ mod tests {
             on_failure: OnFailure::Leave,
             policy: &Digest::of(b""),
         };
-        Journal::open(state).expect("a journal").begin(&begin).expect("a run")
+        super::Journal::open(state).expect("a journal").begin(&begin).expect("a run")
     }
 
     fn peeked(state: &Path) -> Health {

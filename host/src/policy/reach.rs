@@ -66,8 +66,9 @@ pub(super) fn of(policy: &Policy, rules: &Rules, vocabulary: &Vocabulary, owners
     if !shadows.is_empty() {
         return Reach::Shadowed(shadows.into_iter().collect());
     }
-    let owned =
-        |(_, kind): &(Action, ResourceType)| Owned::holding(*kind).is_some_and(|holder| !ownership.ids(holder.as_str()).is_empty());
+    let owned = |(_, kind): &(Action, ResourceType)| {
+        Owned::holding(*kind).is_some_and(|holder| !ownership.ids(holder.as_str()).is_empty())
+    };
     if about.iter().any(owned) { Reach::Never } else { Reach::Idle }
 }
 
@@ -175,7 +176,7 @@ impl Values {
         self.operators.iter().flat_map(move |operator| {
             self.weekdays.iter().flat_map(move |weekday| {
                 self.minutes.iter().map(move |minute| Context {
-                    environment: environment.clone(),
+                    environment: Some(environment.clone()),
                     operator: operator.clone(),
                     weekday: *weekday,
                     minute_of_day: *minute,

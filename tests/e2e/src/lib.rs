@@ -104,6 +104,12 @@ impl Stage {
         self.folder.path()
     }
 
+    /// Where the registry is.
+    #[must_use]
+    pub fn registry_url(&self) -> String {
+        self.bench.registry().url()
+    }
+
     /// What a deploy could change, as it is now.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {

@@ -28,12 +28,13 @@ impl FarSides {
             FarSide::Registry => {
                 let action =
                     "see what the registry is doing (`docker logs`, `journalctl`), and start it again";
-                patient(action, registry::diagnose(&self.config.registry)).await
+                let url = self.config.registry.url.to_string();
+                patient(&url, action, registry::diagnose(&self.config.registry)).await
             }
             FarSide::Engine { runtime } => {
                 let runtime = self.runtime(runtime)?;
                 let action = "see what the engine is doing (`journalctl -u docker`), and start it again";
-                patient(action, docker::diagnose(&runtime.docker, limits)).await
+                patient(&runtime.docker, action, docker::diagnose(&runtime.docker, limits)).await
             }
             FarSide::Compose { runtime, services } => compose(self, self.runtime(runtime)?, services).await,
             FarSide::EnvFile { runtime } => env_file::diagnose(&self.runtime(runtime)?.env_file),
@@ -42,7 +43,8 @@ impl FarSides {
                     CallError::Unavailable(format!("host.toml names no health endpoint {endpoint}"))
                 })?;
                 let action = "see what the service is doing, and whether the address is right";
-                patient(action, health::diagnose(&source, limits.health_bytes)).await
+                let url = format!("http://{}{}", source.authority, source.path);
+                patient(&url, action, health::diagnose(&source, limits.health_bytes)).await
             }
         })
     }
@@ -56,10 +58,12 @@ async fn compose(far: &FarSides, runtime: &ComposeRuntime, services: &[Activate]
     compose.diagnose(env_file.is_some(), services).await
 }
 
-async fn patient(action: &str, work: impl Future<Output = Vec<Finding>>) -> Vec<Finding> {
+async fn patient(who: &str, action: &str, work: impl Future<Output = Vec<Finding>>) -> Vec<Finding> {
     let late = |_| {
-        let evidence =
-            format!("no answer within {}, the longest that `host doctor` waits", seconds(PATIENCE));
+        let evidence = format!(
+            "{who} gave no answer within {}, the longest that `host doctor` waits",
+            seconds(PATIENCE)
+        );
         vec![Finding::problem(evidence, action)]
     };
     timeout(PATIENCE, Box::pin(work)).await.unwrap_or_else(late)

@@ -26,6 +26,8 @@ const NAMED: usize = 5;
 /// What to do about the program itself.
 const INSTALL: &str =
     "install Docker's Compose plugin, version 2, as a package or into ~/.docker/cli-plugins";
+/// What to do about a program that does not end.
+const BY_HAND: &str = "see what keeps it: run `docker compose version` by hand";
 
 impl Compose {
     /// The same project under the deadline of somebody who only looks.
@@ -76,7 +78,7 @@ impl Compose {
                 let evidence = format!("`docker compose` does not work here: it {}", finished.ending);
                 return Err(Finding::problem(evidence, INSTALL));
             }
-            Err(error) => return Err(Finding::told(error.message(), INSTALL)),
+            Err(error) => return Err(Finding::told(error.message(), BY_HAND)),
         };
         let version = String::from_utf8_lossy(&finished.stdout);
         Ok(plain(version.trim().trim_start_matches('v'), SHOWN))
@@ -119,7 +121,7 @@ impl Compose {
                     "mend what it complains of; no deploy of this project works before",
                 )];
             }
-            Err(error) => return vec![Finding::told(error.message(), INSTALL)],
+            Err(error) => return vec![Finding::told(error.message(), BY_HAND)],
         };
         let mut findings: Vec<_> = self.unset(&finished, &argv).into_iter().collect();
         for call in services {

@@ -218,9 +218,12 @@ impl Scene {
 
     async fn passed(&self, backend: Backend, operations: Vec<Operation>) -> (Vec<Step>, Vec<Step>) {
         let subject = Subject {
-            principal: Principal { plugin: self.request.service.clone(), digest: Digest::of(b"component") },
+            principal: Principal::Plugin {
+                plugin: self.request.service.clone(),
+                digest: Digest::of(b"component"),
+            },
             context: Context {
-                environment: self.environment().clone(),
+                environment: Some(self.environment().clone()),
                 operator: "operator".to_owned(),
                 weekday: Weekday::Monday,
                 minute_of_day: 600,
