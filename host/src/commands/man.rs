@@ -39,12 +39,18 @@ pub struct Page {
 
 /// The page of `command`, then those of the commands below it.
 #[must_use]
-pub fn pages(mut command: clap::Command) -> Vec<Page> {
+pub fn pages(command: clap::Command) -> Vec<Page> {
+    let mut command = without_help(command);
     // With this every command knows the whole line that it is called by, and the flags of those above it.
     command.build();
     let mut pages = Vec::new();
     add(&command, &mut pages);
     pages
+}
+
+/// `host help` says what `--help` and these pages say, and has no page.
+fn without_help(command: clap::Command) -> clap::Command {
+    command.disable_help_subcommand(true).mut_subcommands(without_help)
 }
 
 fn add(command: &clap::Command, pages: &mut Vec<Page>) {
@@ -53,8 +59,7 @@ fn add(command: &clap::Command, pages: &mut Vec<Page>) {
     // Writing to memory cannot fail.
     let _ = clap_mangen::Man::new(command.clone()).title(name.to_uppercase()).render(&mut roff);
     pages.push(Page { name, text: String::from_utf8_lossy(&roff).into_owned() });
-    for below in command.get_subcommands().filter(|below| below.get_name() != "help" && !below.is_hide_set())
-    {
+    for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
         add(below, pages);
     }
 }

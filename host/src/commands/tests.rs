@@ -56,5 +56,15 @@ fn every_command_has_a_manual_page() {
         for part in [".TH", ".SH NAME", ".SH SYNOPSIS", ".SH OPTIONS", &about, "Example"] {
             assert!(plain.contains(part), "{} lacks {part:?}:\n{}", page.name, page.text);
         }
+        for (_, other) in plain
+            .match_indices("(1)")
+            .map(|(at, _)| plain[..at].rsplit_once(char::is_whitespace).unwrap_or_default())
+        {
+            assert!(
+                pages.iter().any(|one| one.name == other),
+                "{} names {other}, which has no page",
+                page.name
+            );
+        }
     }
 }
