@@ -42,6 +42,8 @@ enum Document {
     PolicyTest,
     /// What `host policy explain` answers
     PolicyExplain,
+    /// What `host doctor` answers
+    Doctor,
     /// What any command answers where it could not do its work
     Fault,
 }
@@ -58,6 +60,7 @@ impl Document {
             Self::PolicyCheck => include_str!("../../schemas/policy-check.json"),
             Self::PolicyTest => include_str!("../../schemas/policy-test.json"),
             Self::PolicyExplain => include_str!("../../schemas/policy-explain.json"),
+            Self::Doctor => include_str!("../../schemas/doctor.json"),
             Self::Fault => include_str!("../../schemas/fault.json"),
         }
     }
@@ -106,6 +109,7 @@ mod tests {
 
     use super::*;
     use crate::commands::{policy, runs, services};
+    use crate::doctor::Diagnosis;
     use crate::report::{FaultReport, Report, SCHEMA, Several};
 
     fn generated(document: Document) -> Schema {
@@ -119,6 +123,7 @@ mod tests {
             Document::PolicyCheck => schema::<policy::check::PolicyCheck>(&name),
             Document::PolicyTest => schema::<policy::test::PolicyTest>(&name),
             Document::PolicyExplain => schema::<policy::explain::PolicyExplanation>(&name),
+            Document::Doctor => schema::<Diagnosis>(&name),
             Document::Fault => schema::<FaultReport>(&name),
         }
     }

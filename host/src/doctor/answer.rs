@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Area;
@@ -14,7 +15,7 @@ use crate::words::counted;
 const WIDTH: usize = 80;
 
 /// How everything is together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Health {
     /// All is well.
@@ -37,8 +38,8 @@ impl Health {
     }
 }
 
-/// Everything that was found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// What `host doctor` answers: everything that was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Diagnosis {
     /// [`SCHEMA`].
@@ -52,7 +53,7 @@ pub struct Diagnosis {
 }
 
 /// One check.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Check {
     #[serde(skip)]

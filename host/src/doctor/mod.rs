@@ -181,6 +181,7 @@ impl Doctor<'_> {
         }
         let bench = plugins::Bench {
             config: Arc::clone(&self.config),
+            secrets: Arc::clone(self.far.secrets()),
             policy: Arc::clone(&self.policy),
             judged: self.broken.is_none(),
             requester: self.requester.clone(),

@@ -155,7 +155,7 @@ mod tests {
             on_failure: OnFailure::Leave,
             policy: &Digest::of(b""),
         };
-        super::Journal::open(state).expect("a journal").begin(&begin).expect("a run")
+        crate::journal::Journal::open(state).expect("a journal").begin(&begin).expect("a run")
     }
 
     fn peeked(state: &Path) -> Health {
