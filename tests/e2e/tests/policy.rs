@@ -9,7 +9,7 @@ use lab::project::Settings;
 fn any_release() -> insta::Settings {
     let mut settings = insta::Settings::clone_current();
     settings.add_filter(r"sha256:[0-9a-f]{64}", "[digest]");
-    settings.add_filter(r"\d+ (rules?|services?|tests?)\b", "[n] $1");
+    settings.add_filter(r"\d+ (rule|service|test)s?\b", "[n] ${1}s");
     settings.add_filter(r"\b\d+\.\d+\.\d+\b", "[version]");
     settings
 }
