@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::parts::DIGEST_SOURCE;
 use super::{
-    BuildPart, DIGEST_SOURCE, Decision, DeploymentPart, ErrorPart, ExpectationPart, GuardPart, Looked, Mode,
-    PluginPart, PolicyPart, RegistryPart, Report, RollbackPart, RunPart, SCHEMA, SecretsPart, SourcePart,
-    StepDecision, StepOutcome, StepPart, TargetPart, VerificationPart, Whereabouts,
+    BuildPart, Decision, DeploymentPart, ErrorPart, ExpectationPart, GuardPart, Looked, Mode, PluginPart,
+    PolicyPart, RegistryPart, Report, RollbackPart, RunPart, SCHEMA, SecretsPart, SourcePart, StepDecision,
+    StepOutcome, StepPart, TargetPart, VerificationPart, Whereabouts,
 };
 use crate::answer::{Answer, CallError, Literal};
 use crate::artifact::{Artifact, Pair};

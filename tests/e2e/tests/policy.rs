@@ -205,25 +205,10 @@ fn what_cannot_be_explained() {
 }
 
 #[test]
-fn help_has_examples_and_the_contract_is_printed() {
+fn help_has_examples() {
     let stage = Stage::new();
-    for arguments in [
-        &["policy", "--help"][..],
-        &["policy", "check", "--help"],
-        &["policy", "test", "--help"],
-        &["policy", "explain", "--help"],
-        &["schema", "--help"],
-    ] {
-        let run = stage.host(arguments);
+    for command in [&["policy"][..], &["policy", "check"], &["policy", "test"], &["policy", "explain"]] {
+        let run = stage.host(&[command, &["--help"]].concat());
         assert!(run.code == 0 && run.stdout.contains("Example"), "{run:?}");
     }
-    let kept =
-        std::fs::read_to_string(lab::paths::root().join("host/schemas/report.json")).expect("a schema");
-    assert_eq!(stage.host(&["schema", "report"]).stdout, kept);
-    let listed = stage.host(&["schema"]).stdout;
-    let all: serde_json::Value =
-        serde_json::from_str(&stage.host(&["schema", "--output", "json"]).stdout).expect("JSON");
-    let names: Vec<_> = listed.lines().filter_map(|line| line.split_whitespace().next()).collect();
-    assert_eq!(names.len(), all.as_object().map_or(0, serde_json::Map::len));
-    assert!(names.iter().all(|name| all[name]["$id"].is_string()), "{listed}");
 }
