@@ -49,7 +49,7 @@ fn the_policies_of_the_release_are_fine_and_pass_their_tests() {
 fn everything_that_is_wrong_is_told_at_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let stage = stage_with(folder.path(), |name, content| match name {
-        "entities.json" => content.replace(r#""team": "unidesk""#, r#""team": "uniedsk""#),
+        "entities.json" => content.replacen(r#""team": "unidesk""#, r#""team": "uniedsk""#, 1),
         "health.cedar" => content.replace("@reason", "@raeson"),
         "compose.cedar" => content.replace("principal.service &&", "principal.serivce &&"),
         "rollback.cedar" => format!(
