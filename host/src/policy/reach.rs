@@ -11,7 +11,7 @@ use super::question::Question;
 use super::rules::Rules;
 use super::schema::Vocabulary;
 use super::shape::Owned;
-use super::{Context, Principal, Request, Weekday};
+use super::{BuiltIn, Context, Principal, Request, Weekday};
 use crate::access::{Access, Action, Resource, ResourceType};
 use crate::names::{Digest, Environment, ServiceName};
 
@@ -39,10 +39,6 @@ pub(super) fn of(policy: &Policy, rules: &Rules, vocabulary: &Vocabulary, owners
     let forbids = rules.iter().map(|(_, rule)| rule).filter(|rule| rule.effect() == Effect::Forbid);
     let Some(forbids) = set(forbids) else { return Reach::Undecided };
     let about = about(policy, vocabulary);
-    // Who asks about a far side is the host itself, and nobody owns one.
-    if about.iter().any(|(_, kind)| *kind == ResourceType::FarSide) {
-        return Reach::Undecided;
-    }
     let mut shadows = BTreeSet::new();
     let mut left = MOST;
     for (action, kind) in &about {
@@ -93,7 +89,7 @@ fn about(policy: &Policy, vocabulary: &Vocabulary) -> BTreeSet<(Action, Resource
         .collect()
 }
 
-/// Every question about a resource of the type `kind`, those of its owner first.
+/// Every question about a resource of the type `kind`, those of its owner first. About far sides only the host itself asks.
 fn questions<'a>(
     action: Action,
     kind: ResourceType,
@@ -101,20 +97,31 @@ fn questions<'a>(
     values: &'a Values,
     ownership: &'a Ownership,
 ) -> impl Iterator<Item = Request> + 'a {
+    let by_host = kind == ResourceType::FarSide;
     candidates(kind, policy, ownership).into_iter().flat_map(move |(id, owner)| {
         let mut plugins: Vec<&ServiceName> = ownership.services().collect();
         plugins.sort_by_key(|plugin| Some(*plugin) != owner);
-        plugins.into_iter().flat_map(move |plugin| {
-            let access = Access { action, resource: Resource::asked_by(Some(plugin), kind, &id) };
-            let contexts = ownership.environments().iter().flat_map(|one| values.contexts(one));
-            contexts.flat_map(move |context| {
-                let access = access.clone();
-                values.digests.iter().map(move |digest| Request {
-                    principal: Principal::Plugin { plugin: plugin.clone(), digest: digest.clone() },
-                    access: access.clone(),
-                    context: context.clone(),
-                })
-            })
+        let of_plugins = plugins.into_iter().flat_map(|plugin| {
+            values
+                .digests
+                .iter()
+                .map(move |digest| Principal::Plugin { plugin: plugin.clone(), digest: digest.clone() })
+        });
+        let asking: Vec<Principal> = if by_host {
+            vec![Principal::BuiltIn { built_in: BuiltIn::Doctor }]
+        } else {
+            of_plugins.collect()
+        };
+        asking.into_iter().flat_map(move |principal| {
+            let resource = Resource::asked_by(principal.plugin(), kind, &id);
+            let environments: Vec<Option<&Environment>> =
+                if by_host { vec![None] } else { ownership.environments().iter().map(Some).collect() };
+            environments.into_iter().flat_map(|environment| values.contexts(environment)).map(
+                move |context| {
+                    let access = Access { action, resource: resource.clone() };
+                    Request { principal: principal.clone(), access, context }
+                },
+            )
         })
     })
 }
@@ -125,7 +132,14 @@ fn candidates<'a>(
     policy: &Policy,
     ownership: &'a Ownership,
 ) -> Vec<(String, Option<&'a ServiceName>)> {
-    let Some(holder) = Owned::holding(kind) else { return Vec::new() };
+    let named = policy.entity_literals().into_iter();
+    let named = named
+        .filter(|uid| uid.type_name().to_string() == kind.as_str())
+        .map(|uid| uid.id().unescaped().to_owned());
+    let Some(holder) = Owned::holding(kind) else {
+        let unowned = named.chain(["registry".to_owned(), "engine/nobody".to_owned()]);
+        return unowned.map(|id| (id, None)).collect();
+    };
     let member = |id: &str| match holder {
         Owned::EnvPrefix => format!("{id}COMMIT"),
         Owned::SecretSource => format!("{id}/KEY"),
@@ -133,10 +147,10 @@ fn candidates<'a>(
     };
     let owner = |id: &str| ownership.share(holder, id).map(|share| &share.service);
     let listed = ownership.ids(holder.as_str()).into_iter().map(|id| (member(id), owner(id)));
-    let named = policy.entity_literals().into_iter();
-    let named = named
-        .filter(|uid| uid.type_name().to_string() == kind.as_str())
-        .map(|uid| (uid.id().unescaped().to_owned(), owner(uid.id().unescaped())));
+    let named = named.map(|id| {
+        let owner = owner(&id);
+        (id, owner)
+    });
     listed.chain(named).chain([("nobody/NOTHING".to_owned(), None)]).collect()
 }
 
@@ -172,11 +186,11 @@ impl Values {
         Some(Self { operators, digests, weekdays, minutes })
     }
 
-    fn contexts(&self, environment: &Environment) -> impl Iterator<Item = Context> {
+    fn contexts(&self, environment: Option<&Environment>) -> impl Iterator<Item = Context> {
         self.operators.iter().flat_map(move |operator| {
             self.weekdays.iter().flat_map(move |weekday| {
                 self.minutes.iter().map(move |minute| Context {
-                    environment: Some(environment.clone()),
+                    environment: environment.cloned(),
                     operator: operator.clone(),
                     weekday: *weekday,
                     minute_of_day: *minute,

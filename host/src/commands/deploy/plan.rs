@@ -27,8 +27,8 @@ const LOOKED_AT: usize = 16;
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  host deploy plan                                    everything that the desired state names
-  host deploy plan --env prod --offline               of one environment, without asking anybody
+  host deploy plan
+  host deploy plan --env prod --offline
   host deploy plan --env prod --service project-manager --commit $(git rev-parse HEAD)")]
 pub struct PlanArgs {
     /// Only this environment

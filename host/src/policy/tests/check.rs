@@ -108,7 +108,11 @@ fn one_mistake_hides_no_other() {
     );
     folder.write("notes.txt", "");
     folder.edit("entities.json", r#""team": "unidesk""#, r#""team": "uniedsk""#);
-    folder.edit("schema.cedarschema", "operator: String,", "operator: String,\n  shift?: String,");
+    folder.edit(
+        "schema.cedarschema",
+        "  environment: Environment,\n  /// Who",
+        "  environment: Environment,\n  shift?: String,\n  /// Who",
+    );
     std::fs::create_dir(folder.path().join("tests")).unwrap();
     folder.write("tests/case.json", "{");
     insta::assert_snapshot!(told(&folder), @r#"
