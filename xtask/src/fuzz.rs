@@ -166,7 +166,7 @@ fn result(log: &str) -> Run {
             let count = line.strip_prefix('#').and_then(|rest| rest.split_whitespace().next()?.parse().ok());
             run.runs = count.unwrap_or(run.runs);
         } else if line.starts_with("thread ") && line.contains("panicked at ") {
-            run.finding = Some(lines.next().unwrap_or(line).to_owned());
+            run.finding = Some(message(&mut lines));
         } else if let Some((_, word)) = line.split_once("ERROR: libFuzzer: ") {
             run.finding.get_or_insert_with(|| word.to_owned());
         } else if let Some((_, path)) = line.split_once("Test unit written to ") {
@@ -174,6 +174,13 @@ fn result(log: &str) -> Run {
         }
     }
     run
+}
+
+/// The lines of a panic's message as one.
+fn message<'a>(lines: &mut impl Iterator<Item = &'a str>) -> String {
+    let after = ["note: ", "stack backtrace:", "=="];
+    let lines = lines.take_while(|line| !after.iter().any(|word| line.starts_with(word)));
+    lines.map(str::trim).collect::<Vec<_>>().join("; ")
 }
 
 fn found(run: &Run) -> String {
@@ -199,12 +206,12 @@ mod tests {
             Done 9123 runs in 61 second(s)\nstat::number_of_executed_units: 9123\n";
         assert_eq!(result(calm), Run { runs: 9123, coverage: 52, finding: None, input: None });
         let panic = "#17\tNEW    cov: 44 ft: 50 corp: 4/9b\n\nthread '<unnamed>' (7) panicked at src/a.rs:1:2:\n\
-            a value survives\nstack backtrace:\n==7== ERROR: libFuzzer: deadly signal\n\
+            a value survives\n  left: 1\nnote: run\n==7== ERROR: libFuzzer: deadly signal\n\
             artifact_prefix='/t/'; Test unit written to /t/crash-1\nBase64: eA==\n";
         let found = Run {
             runs: 17,
             coverage: 44,
-            finding: Some("a value survives".into()),
+            finding: Some("a value survives; left: 1".into()),
             input: Some("/t/crash-1".into()),
         };
         assert_eq!(result(panic), found);
