@@ -11,16 +11,23 @@ use super::text::Entry;
 const DEEPEST: usize = 8;
 /// Longest value that is filled in, in bytes: doubling it line by line would grow without end.
 const LONGEST: usize = 1 << 16;
+/// Bytes of all values together; after that variables stay as they are written. No env file that a person wrote has as
+/// many, and variables of variables would take gigabytes.
+const MOST: usize = 4 << 20;
 
 /// Values by key; a later assignment beats an earlier one. Wiped when dropped.
 #[derive(Default)]
-pub struct Values(BTreeMap<String, Zeroizing<String>>);
+pub struct Values {
+    by_key: BTreeMap<String, Zeroizing<String>>,
+    length: usize,
+}
 
 impl Values {
     /// The value of the next assignment of the file.
     pub fn next(&mut self, entry: &Entry<'_>) -> String {
         let written = String::from_utf8_lossy(entry.value);
         let value = match entry.quote {
+            _ if self.are_cut() => written.into_owned(),
             None => self.filled(&written, 0),
             Some(b'"') => {
                 let plain = Zeroizing::new(unescaped(&Zeroizing::new(unquoted(&written, '"'))));
@@ -28,13 +35,19 @@ impl Values {
             }
             Some(quote) => unquoted(&written, char::from(quote)),
         };
-        self.0.insert(String::from_utf8_lossy(entry.key).into_owned(), value.clone().into());
+        self.length += value.len();
+        self.by_key.insert(String::from_utf8_lossy(entry.key).into_owned(), value.clone().into());
         value
+    }
+
+    /// Whether values were left as they are written, because all of them together became too long.
+    pub fn are_cut(&self) -> bool {
+        self.length > MOST
     }
 
     /// Takes out the value that holds for `key` after all assignments so far.
     pub fn take(&mut self, key: &str) -> Option<Zeroizing<String>> {
-        self.0.remove(key)
+        self.by_key.remove(key)
     }
 
     fn filled(&self, text: &str, depth: usize) -> String {
@@ -72,7 +85,7 @@ impl Values {
             Some(operator) => (operator, false),
             None => (rest, true),
         };
-        let there = if empty_counts { self.0.contains_key(name) } else { !value.is_empty() };
+        let there = if empty_counts { self.by_key.contains_key(name) } else { !value.is_empty() };
         match (operator.chars().next(), there) {
             (Some('-'), false) | (Some('+'), true) => self.filled(&operator[1..], depth + 1),
             _ => value.to_owned(),
@@ -80,7 +93,7 @@ impl Values {
     }
 
     fn value(&self, name: &str) -> &str {
-        self.0.get(name).map_or("", |value| value.as_str())
+        self.by_key.get(name).map_or("", |value| value.as_str())
     }
 }
 
@@ -221,5 +234,7 @@ mod tests {
         assert!(last(&format!("K={deep}")).len() < 6000);
         let doubling: Vec<_> = (1..64).map(|i| format!("V{i}=$V{0}$V{0}", i - 1)).collect();
         assert!(last(&format!("V0=aaaa\n{}", doubling.join("\n"))).len() <= 2 * LONGEST);
+        let many: Vec<_> = (0..1000).map(|i| format!("W{i}=$V63")).collect();
+        assert_eq!(last(&format!("V0=aaaa\n{}\n{}", doubling.join("\n"), many.join("\n"))), "$V63");
     }
 }

@@ -16,8 +16,6 @@ use crate::names::EnvKey;
 pub const HIDDEN: &str = "[hidden]";
 /// Fewer characters are a word like `yes` or `80`: taken out where they stand alone. Inside of words they are everywhere.
 const SHORTEST: usize = 4;
-/// Longer values together, in bytes, are no env file that a person wrote: variables of variables grow without end.
-const MOST: usize = 4 << 20;
 /// So many bytes in common with a value are no coincidence.
 const COMMON: usize = 8;
 
@@ -56,15 +54,9 @@ impl Secrets {
     pub fn of(file: &[u8], stamped: &[EnvKey], known: &str) -> Self {
         let mut values = Values::default();
         let entries = entries(file);
-        let mut decoded = Vec::new();
-        let mut length = 0;
-        for entry in &entries {
-            let value = values.next(entry);
-            length += value.len();
-            if length > MOST {
-                return Self(None);
-            }
-            decoded.push(value);
+        let decoded: Vec<_> = entries.iter().map(|entry| values.next(entry)).collect();
+        if values.are_cut() {
+            return Self(None);
         }
         let mut forms = Forms { known: reduced_text(known), ..Forms::default() };
         for (entry, value) in entries.iter().zip(decoded) {
