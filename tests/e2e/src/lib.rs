@@ -7,8 +7,10 @@
     reason = "a stage that cannot be set is a failed test"
 )]
 
+pub mod aftermath;
 pub mod behind;
 mod contract;
+pub mod hostile;
 pub mod table;
 
 use std::fmt::Write;

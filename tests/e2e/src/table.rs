@@ -7,6 +7,9 @@ use crate::Run;
 /// What begins the part of a message that the engine chose: another release of it has other words.
 const ENGINES_WORDS: [&str; 2] = ["the Docker engine says: ", "the Docker engine answered 500: "];
 
+/// What the host adds to them.
+const OUR_WORDS: [&str; 4] = ["; check that", "; the activation was", "; could not be", "; the name "];
+
 /// A table of runs: `row | exit | decision | code | retryable | step | error`.
 #[derive(Debug)]
 pub struct Table {
@@ -58,6 +61,12 @@ impl Table {
         let _ = writeln!(self.text, "{cells}");
     }
 
+    /// A line of its own about the run above it.
+    pub fn remark(&mut self, commit: &str, text: &str) {
+        let shown = self.shown(&text.replace(commit, "[commit]"));
+        let _ = writeln!(self.text, "    {shown}");
+    }
+
     /// All of it.
     #[must_use]
     pub fn text(&self) -> &str {
@@ -71,11 +80,15 @@ impl Table {
             if let Some(start) = text.find(words).map(|at| at + words.len()) {
                 // What the host adds itself begins after a semicolon or on the next line.
                 let end = text[start..].find(" / ").map_or(text.len(), |at| start + at);
-                let end = text[start..end].find("; check that").map_or(end, |at| start + at);
+                let end = OUR_WORDS
+                    .iter()
+                    .filter_map(|ours| text[start..end].find(ours))
+                    .min()
+                    .map_or(end, |at| start + at);
                 text.replace_range(start..end, "[its words]");
             }
         }
-        columns(&digests(&text))
+        ids(&columns(&digests(&text)))
     }
 }
 
@@ -103,4 +116,21 @@ fn digests(text: &str) -> String {
         let _ = write!(shown, "sha256:{}{rest}", if hex == 64 { "…" } else { "" });
     }
     shown
+}
+
+/// Containers have another id in every run, and engines of another release speak another version of their protocol.
+fn ids(text: &str) -> String {
+    let hex = |c: char| c.is_ascii_digit() || matches!(c, 'a'..='f');
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(hex) {
+        let length = rest[start..].find(|c| !hex(c)).unwrap_or(rest.len() - start);
+        shown.push_str(&rest[..start]);
+        shown.push_str(if matches!(length, 12 | 64) { "[id]" } else { &rest[start..start + length] });
+        rest = &rest[start + length..];
+    }
+    shown.push_str(rest);
+    let mut parts = shown.split("/v1.");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |shown, part| shown + "/v1.…" + part.trim_start_matches(|c: char| c.is_ascii_digit()))
 }

@@ -9,6 +9,7 @@
 //! - [`snapshot`]: what a refused deploy must leave as it was.
 //! - [`faulty`]: a far side that goes wrong where a test says so.
 //! - [`components`]: plugin crates made into WebAssembly components.
+//! - [`faulty_docker`]: an engine that goes wrong on request.
 //! - [`bench`]: all of it as a test sees it.
 
 pub mod bench;
@@ -19,6 +20,7 @@ pub mod docker;
 pub mod engine;
 pub mod error;
 pub mod faulty;
+pub mod faulty_docker;
 pub mod http;
 pub mod image;
 pub mod lock;

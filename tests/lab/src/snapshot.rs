@@ -34,7 +34,9 @@ impl Snapshot {
         let docker = project.docker();
         let neighbour = format!("{}-{NEIGHBOUR}-1", project.name());
         let mut images = docker.image_names(service.name)?;
-        images.extend(docker.image_names(&format!("*/*/{}", service.name))?);
+        for before in ["*/", "*/*/"] {
+            images.extend(docker.image_names(&format!("{before}{}", service.name))?);
+        }
         let env_file = project.env_file();
         Ok(Self {
             container: docker.container(service.container)?.map(|container| identity(&container)),

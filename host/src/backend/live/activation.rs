@@ -189,6 +189,7 @@ impl<'a> Activation<'a> {
             self.engine.tag(image, repository, tag).await?;
         }
         self.env_file.write_stamp(&self.stamp())?;
+        self.engine.clear_unfinished(self.compose.project(), &self.call.service).await?;
         watcher.note("recreating the container");
         self.compose.recreate(&self.call.service, lock).await?;
         let found = self.the_only_container().await?;

@@ -104,14 +104,13 @@ impl Compose {
     pub async fn check(&self, call: &Activate) -> Result<(), CallError> {
         let keys: Vec<&EnvKey> = call.stamp.iter().map(|pair| &pair.key).collect();
         let made_up = check::made_up(&keys);
-        let argv = self.argv(&["config", "--format", "json", call.service.as_str()]);
+        let argv = self.config_argv(&call.service);
         let finished = self.run(&argv, &made_up, Stdio::null()).await?;
         if !finished.success {
-            let cause = CallError::Mismatch(format!(
-                "Compose cannot resolve {}: {}",
-                self.files_shown(),
-                self.said(&finished, &argv)
-            ));
+            let said = self
+                .said(&finished, &argv)
+                .unwrap_or_else(|| format!("it {} and said nothing", finished.ending));
+            let cause = CallError::Mismatch(format!("Compose cannot resolve {}: {said}", self.files_shown()));
             return Err(self.or_missing(cause).await);
         }
         check::service(&finished.stdout, call, &made_up, &self.secrets(&argv))
@@ -135,13 +134,20 @@ impl Compose {
         self.change(&self.remove_argv(service), lock).await
     }
 
+    /// The whole command that resolves the files as far as `service` needs them; changes nothing.
+    fn config_argv(&self, service: &ComposeService) -> Vec<OsString> {
+        self.argv(&["config", "--format", "json", service.as_str()])
+    }
+
     async fn change(&self, argv: &[OsString], lock: &TargetLock) -> Result<(), CallError> {
         let finished = self.run(argv, &[], lock.as_input()?).await?;
         if finished.success {
             return Ok(());
         }
-        let cause =
-            CallError::Other(format!("`docker compose` {}: {}", finished.ending, self.said(&finished, argv)));
+        let said = self
+            .said(&finished, argv)
+            .map_or_else(|| " and said nothing".to_owned(), |said| format!(": {said}"));
+        let cause = CallError::Other(format!("`docker compose` {}{said}", finished.ending));
         Err(self.or_missing(cause).await)
     }
 
@@ -179,8 +185,7 @@ impl Compose {
 
     /// Without its Compose plugin `docker` complains about the flags that follow: ask it before such words are repeated.
     async fn or_missing(&self, cause: CallError) -> CallError {
-        let version = ["docker", "compose", "version"].map(OsString::from);
-        match self.run(&version, &[], Stdio::null()).await {
+        match self.run(&version_argv(), &[], Stdio::null()).await {
             Ok(finished) if finished.success => cause,
             Ok(_) => CallError::Unavailable(
                 "`docker compose` does not work here; install the Compose plugin, version 2, into ~/.docker/cli-plugins \
@@ -191,14 +196,14 @@ impl Compose {
         }
     }
 
-    /// The end of what Compose said, fit for an error.
-    fn said(&self, finished: &Finished, argv: &[OsString]) -> String {
+    /// The end of what Compose said, fit for an error; nothing where it said nothing.
+    fn said(&self, finished: &Finished, argv: &[OsString]) -> Option<String> {
         let said = redact::redacted(&String::from_utf8_lossy(&finished.stderr), &self.secrets(argv));
         if said.is_empty() {
-            return "it said nothing".to_owned();
+            return None;
         }
         let kept = said.char_indices().rev().nth(SHOWN - 1).map_or(0, |(at, _)| at);
-        plain(&said[kept..], SHOWN)
+        Some(plain(&said[kept..], SHOWN))
     }
 
     /// What the env file holds. Compose repeats lines that it cannot read and values that it cannot use, and resolves the
@@ -213,5 +218,11 @@ impl Compose {
     }
 }
 
+fn version_argv() -> [OsString; 3] {
+    ["docker", "compose", "version"].map(OsString::from)
+}
+
+#[cfg(test)]
+mod argv_tests;
 #[cfg(test)]
 mod tests;

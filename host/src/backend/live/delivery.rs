@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
-use tokio::time::timeout_at;
+use tokio::time::sleep_until;
 
 use self::progress::Progress;
 use super::docker::Engine;
@@ -31,6 +31,10 @@ pub struct Delivered {
     pub name: String,
     /// What the engine calls the image that has this name; nothing where no image has it.
     pub image: Option<String>,
+    /// Whether the engine also has the name by which the image is pulled. A delivery leaves that as it found it: somebody
+    /// else may hold on to the image by it.
+    #[serde(default)]
+    pub passing: bool,
 }
 
 /// The delivery of one artifact into one engine.
@@ -103,13 +107,13 @@ impl<'a> Delivery<'a> {
     }
 
     /// Gives `image` the immutable name, or nothing at all: an engine that gave no answer may have given the name.
-    async fn name_it(&self, image: &str) -> Result<Delivered, Unmade> {
+    async fn name_it(&self, image: &str) -> Result<Option<String>, Unmade> {
         let named = async {
             self.engine.tag(image, self.call.name.as_str(), self.commit.as_str()).await?;
             self.named().await
         };
         let cause = match named.await {
-            Ok(image) => return Ok(Delivered { name: self.name(), image }),
+            Ok(image) => return Ok(image),
             Err(cause) => cause,
         };
         match self.engine.untag(&self.name()).await {
@@ -121,7 +125,7 @@ impl<'a> Delivery<'a> {
         }
     }
 
-    async fn name_arrived(&self) -> Result<Delivered, Unmade> {
+    async fn name_arrived(&self) -> Result<Option<String>, Unmade> {
         let image = self.arrived().await?;
         self.name_it(&image).await
     }
@@ -137,12 +141,14 @@ impl<'a> Delivery<'a> {
                     "interrupted while pulling {}; the engine stops, and nothing got the name {}",
                     self.passing_name(), self.name()
                 ))),
-                line = timeout_at(until, lines.next()) => line,
+                // An engine that never pauses does not outrun the deadline.
+                () = sleep_until(until) => None,
+                line = lines.next() => Some(line),
             };
             match line {
-                Ok(Some(line)) => progress.tell(&line?, watcher),
-                Ok(None) => break,
-                Err(_) => {
+                Some(Some(line)) => progress.tell(&line?, watcher),
+                Some(None) => break,
+                None => {
                     return Err(CallError::Unavailable(format!(
                         "pulling {} took longer than {} (limits.delivery-seconds); nothing got the name {}",
                         self.passing_name(),
@@ -166,14 +172,19 @@ impl Change for Delivery<'_> {
             Some(other) if !self.identity.is_called(&other) => {
                 Err(foreign(self.engine, &name, &other, self.identity))
             }
-            image => Ok(Delivered { name, image }),
+            // Nothing is pulled, so nothing is to be known of the other name.
+            Some(image) => Ok(Delivered { name, image: Some(image), passing: false }),
+            None => {
+                let passing = self.engine.image(&self.passing_name()).await?.is_some();
+                Ok(Delivered { name, image: None, passing })
+            }
         }
     }
 
     fn desired(&self, before: &Delivered) -> Delivered {
         // An engine that has the image keeps the id by which it got it, whichever of its digests that is.
         let image = before.image.clone().unwrap_or_else(|| self.engine.id_of(self.identity).to_string());
-        Delivered { name: self.name(), image: Some(image) }
+        Delivered { name: self.name(), image: Some(image), passing: before.passing }
     }
 
     async fn apply(
@@ -187,9 +198,6 @@ impl Change for Delivery<'_> {
             watcher.note("already there");
             return Ok(now);
         }
-        // Somebody else may hold on to the image by this name: it is removed only if it was not there before.
-        let passing = self.passing_name();
-        let held = self.engine.image(&passing).await?.is_some();
         let pulled = self.pull(watcher, interrupt).await;
         // The engine gives this name when all of the image is there.
         let passed = pulled.is_ok();
@@ -197,16 +205,17 @@ impl Change for Delivery<'_> {
             Ok(()) => self.name_arrived().await,
             Err(error) => Err(error.into()),
         };
-        if held {
-            return brought;
-        }
-        let Err(error) = self.engine.untag(&passing).await else { return brought };
+        let passing = self.passing_name();
+        let removed = if now.passing { Ok(()) } else { self.engine.untag(&passing).await };
+        let Err(error) = removed else {
+            return brought.map(|image| Delivered { image, ..now });
+        };
         let more = format!("the name {passing} may be left behind: {error}");
         match brought {
             // The image is delivered all the same; a second name for it does no harm.
-            Ok(delivered) => {
+            Ok(image) => {
                 watcher.note(&more);
-                Ok(delivered)
+                Ok(Delivered { image, passing: true, ..now })
             }
             Err(cause) => Err(Unmade { error: also(cause.error, &more), left: cause.left || passed }),
         }
@@ -232,7 +241,11 @@ impl Change for Delivery<'_> {
                 plain(&now, SHOWN)
             )));
         }
-        self.engine.untag(&self.name()).await
+        self.engine.untag(&self.name()).await?;
+        if !before.passing && after.is_none_or(|after| after.passing) {
+            self.engine.untag(&self.passing_name()).await?;
+        }
+        Ok(())
     }
 }
 

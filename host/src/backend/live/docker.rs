@@ -1,34 +1,45 @@
 //! The Docker Engine of a runtime: the few questions and image names that a deploy needs, each under a deadline.
 //!
-//! Nothing here removes a container, builds, prunes or forces. What the engine says in its own words is escaped and cut
-//! before it goes into an error.
+//! Nothing here builds, prunes or forces, or removes a container that ever ran. What the engine says in its own words is
+//! escaped and cut before it goes into an error.
 
 mod diagnose;
 mod facts;
+mod pull;
+mod transport;
+mod trouble;
 
 use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bollard::Docker;
 use bollard::errors::Error;
 use bollard::models::CreateImageInfo;
 use bollard::query_parameters::{
-    CreateImageOptionsBuilder, InspectContainerOptions, ListContainersOptionsBuilder,
+    InspectContainerOptions, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
     RemoveImageOptionsBuilder, TagImageOptionsBuilder,
 };
 use futures_util::{Stream, StreamExt};
 
 pub use diagnose::diagnose;
+use facts::Lacks;
 pub use facts::{ContainerFacts, ImageFacts, Network, ServiceContainer};
+use trouble::{bounded, docker_at, failed, strange, unpulled};
 
 use crate::answer::CallError;
 use crate::artifact::Identity;
 use crate::config::Limits;
 use crate::names::{ComposeService, ContainerName, Digest};
-use crate::words::{plain, quoted, seconds};
+use crate::words::quoted;
 
-/// Longest part of an engine's own message that an error repeats, in characters.
+/// Longest part of an address that an error repeats, in characters.
 const SHOWN: usize = 300;
+/// Between two looks whether an engine is there again.
+const PAUSE: Duration = Duration::from_millis(250);
+/// By how much the library's own deadline is longer than any of the host's, in seconds.
+const SPARE: u64 = 60;
 /// The label by which Compose marks a container's project.
 const PROJECT_LABEL: &str = "com.docker.compose.project";
 /// The label by which Compose marks a container's service.
@@ -51,6 +62,7 @@ enum ImageStore {
 #[derive(Debug, Clone)]
 pub struct Engine {
     docker: Docker,
+    socket: Arc<Path>,
     address: String,
     store: ImageStore,
     within: Duration,
@@ -70,10 +82,11 @@ impl Engine {
             )));
         };
         let within = Duration::from_secs(limits.docker_seconds);
-        // The library's own timeout covers a request up to its answer's headers. A pull may be silent for longer than
-        // any other request; every call here has its own deadline around it, so this one only has to be the longest.
-        let longest = limits.docker_seconds.max(limits.delivery_seconds);
-        let docker = Docker::connect_with_unix(path, longest, bollard::API_DEFAULT_VERSION)
+        // The library's own timeout covers a request up to its answer's headers. Every call here has its own deadline
+        // around it, which knows what it is about, so this one only has to be longer than all of them.
+        let longest = limits.docker_seconds.max(limits.delivery_seconds).saturating_add(SPARE);
+        let socket: Arc<Path> = Path::new(path).into();
+        let docker = transport::client(Arc::clone(&socket), longest)
             .map_err(|error| failed(address, "connecting", &error))?;
         let (docker, info) = bounded(address, "connecting", within, async {
             let docker = docker.negotiate_version().await?;
@@ -85,7 +98,7 @@ impl Engine {
             matches!(pair.as_slice(), [key, value] if key == "driver-type" && value.starts_with("io.containerd."))
         });
         let store = if containerd { ImageStore::Containerd } else { ImageStore::Classic };
-        Ok(Self { docker, address: address.to_owned(), store, within })
+        Ok(Self { docker, socket, address: address.to_owned(), store, within })
     }
 
     /// The address it was reached at; also right as `DOCKER_HOST`.
@@ -97,7 +110,7 @@ impl Engine {
     /// How a person reaches the same engine: `docker -H unix:///…`.
     #[must_use]
     pub fn command(&self) -> String {
-        format!("docker -H {}", self.address)
+        docker_at(&self.address)
     }
 
     /// What this engine calls an image that was pulled by the digest the registry serves.
@@ -115,7 +128,8 @@ impl Engine {
     /// `Unavailable`, or what the engine answered.
     pub async fn image(&self, name: &str) -> Result<Option<ImageFacts>, CallError> {
         let what = format!("looking at image {name}");
-        self.found(&what, self.docker.inspect_image(name)).await?.map(ImageFacts::try_from).transpose()
+        let found = self.found(&what, self.docker.inspect_image(name)).await?;
+        found.map(ImageFacts::try_from).transpose().map_err(|lacks| self.lacking(&what, lacks))
     }
 
     /// Gives the image called `source` the name `repository:tag`, taking it from any other image.
@@ -146,10 +160,16 @@ impl Engine {
         repository: &str,
         digest: &Digest,
     ) -> impl Stream<Item = Result<CreateImageInfo, CallError>> + Send + Unpin {
-        let options = CreateImageOptionsBuilder::new().from_image(repository).tag(digest.as_str()).build();
+        let version = self.docker.client_version();
+        // Only the brackets of an IPv6 address are nothing for a query.
+        let from = repository.replace('[', "%5B").replace(']', "%5D");
+        let path = format!(
+            "/v{}.{}/images/create?fromImage={from}&tag={digest}",
+            version.major_version, version.minor_version
+        );
         let address = self.address.clone();
         let what = format!("pulling {repository}@{digest}");
-        Box::pin(self.docker.create_image(Some(options), None, None))
+        Box::pin(pull::story(Arc::clone(&self.socket), path))
             .map(move |line| line.map_err(|error| unpulled(&address, &what, &error)))
     }
 
@@ -160,7 +180,8 @@ impl Engine {
     pub async fn container(&self, name: &ContainerName) -> Result<Option<ContainerFacts>, CallError> {
         let what = format!("looking at container {name}");
         let call = self.docker.inspect_container(name.as_str(), None::<InspectContainerOptions>);
-        let facts = self.found(&what, call).await?.map(ContainerFacts::try_from).transpose()?;
+        let facts = self.found(&what, call).await?.map(ContainerFacts::try_from).transpose();
+        let facts = facts.map_err(|lacks| self.lacking(&what, lacks))?;
         // The engine also takes the beginning of an id for a name.
         Ok(facts.filter(|facts| facts.name == name.as_str()))
     }
@@ -194,6 +215,35 @@ impl Engine {
         Ok(found)
     }
 
+    /// Removes the containers of `service` that Compose made and never started. It does not find its way among them: with
+    /// one of them beside the running container, its next `up` may leave no container at all.
+    ///
+    /// # Errors
+    /// `Unavailable`, or what the engine answered; `Mismatch` for one that runs by now.
+    pub async fn clear_unfinished(&self, project: &str, service: &ComposeService) -> Result<(), CallError> {
+        for one in self.service_containers(project, service).await?.iter().filter(|one| one.unfinished) {
+            let options = RemoveContainerOptionsBuilder::new().force(false).build();
+            let what = format!("removing the unfinished container {}", one.name);
+            self.found(&what, self.docker.remove_container(&one.name, Some(options))).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until the engine answers, no longer than for one answer: one that is just being restarted is back in seconds.
+    pub async fn back(&self) {
+        let answers = async {
+            while self.docker.ping().await.is_err() {
+                tokio::time::sleep(PAUSE).await;
+            }
+        };
+        // One that is not back says so to the next question.
+        let _ = tokio::time::timeout(self.within, answers).await;
+    }
+
+    fn lacking(&self, what: &str, lacks: Lacks) -> CallError {
+        strange(&self.address, what, lacks.0)
+    }
+
     async fn call<T>(
         &self,
         what: &str,
@@ -213,72 +263,6 @@ impl Engine {
             Err(error) => Err(error),
         }
     }
-}
-
-async fn bounded<T>(
-    address: &str,
-    what: &str,
-    within: Duration,
-    call: impl Future<Output = Result<T, Error>>,
-) -> Result<T, CallError> {
-    match tokio::time::timeout(within, call).await {
-        Ok(result) => result.map_err(|error| failed(address, what, &error)),
-        Err(_) => Err(CallError::Unavailable(format!(
-            "{what}: the Docker engine at {address} gave no answer within {} (limits.docker-seconds)",
-            seconds(within)
-        ))),
-    }
-}
-
-/// The engine answers 500 when it does not get through to the registry: that may pass.
-fn unpulled(address: &str, what: &str, error: &Error) -> CallError {
-    match (failed(address, what, error), error) {
-        (CallError::Other(text), Error::DockerResponseServerError { status_code: 500.., .. }) => {
-            CallError::Unavailable(format!(
-                "{text}; check that the registry runs and that the engine reaches it there"
-            ))
-        }
-        (other, _) => other,
-    }
-}
-
-fn failed(address: &str, what: &str, error: &Error) -> CallError {
-    match error {
-        Error::DockerResponseServerError { status_code, message } => {
-            let text =
-                format!("{what}: the Docker engine answered {status_code}: {}", plain(message.trim(), SHOWN));
-            match status_code {
-                404 => CallError::NotFound(text),
-                409 => CallError::Mismatch(text),
-                503 => CallError::Unavailable(text),
-                _ => CallError::Other(text),
-            }
-        }
-        Error::DockerStreamError { error } => {
-            CallError::Other(format!("{what}: the Docker engine says: {}", plain(error.trim(), SHOWN)))
-        }
-        Error::JsonDataError { .. } | Error::JsonSerdeError { .. } | Error::APIVersionParseError {} => {
-            CallError::Other(format!(
-                "{what}: what answers at {address} does not answer as a Docker engine does: {}",
-                plain(&error.to_string(), SHOWN)
-            ))
-        }
-        _ => CallError::Unavailable(format!(
-            "{what}: the Docker engine at {address} cannot be reached ({}); check that it runs (`docker -H {address} \
-             info`), that this user may open the socket (root, or a member of its group), and `docker` of this runtime \
-             in host.toml",
-            plain(&innermost(error), SHOWN)
-        )),
-    }
-}
-
-/// The last cause: the wrappers around it only say that something went wrong.
-fn innermost(error: &Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
 }
 
 #[cfg(test)]

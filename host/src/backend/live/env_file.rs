@@ -27,7 +27,7 @@ pub use secrets::{HIDDEN, Secrets};
 use crate::answer::CallError;
 use crate::names::{EnvKey, PlainValue, ServiceName};
 use crate::operation::stamp_prefix;
-use crate::words::plain;
+use crate::words::{plain, shell};
 
 /// Largest file that is read, in bytes. Compose reads it whole on every call, so a real one is far smaller.
 const LARGEST: u64 = 1 << 20;
@@ -140,7 +140,8 @@ impl EnvFile {
         let file = open(&self.path).map_err(|error| match error {
             rustix::io::Errno::NOENT => CallError::NotFound(format!(
                 "the controlled env file {shown} does not exist; create it, with the secrets of the project: \
-                     `install -m 600 /dev/null {shown}`"
+                     `install -D -m 600 /dev/null {}`",
+                shell(&shown.to_string())
             )),
             rustix::io::Errno::LOOP => {
                 self.unfit("is a symlink", "name the file that it leads to in host.toml")
@@ -154,7 +155,7 @@ impl EnvFile {
         if metadata.mode() & FOREIGN_WRITE != 0 {
             return Err(self.unfit(
                 &format!("may be written by others (mode {:o})", metadata.mode() & 0o7777),
-                &format!("look through it, then `chmod 600 {shown}`"),
+                &format!("look through it, then `chmod 600 {}`", shell(&shown.to_string())),
             ));
         }
         let mut bytes = Vec::new();
@@ -182,7 +183,7 @@ impl EnvFile {
         if mode & anybody != 0 && mode & sticky == 0 {
             return Err(self.unfit(
                 "is in a folder where anybody may replace it",
-                &format!("`chmod o-w {}`", folder.display()),
+                &format!("`chmod o-w {}`", shell(&folder.display().to_string())),
             ));
         }
         Ok(())

@@ -38,17 +38,13 @@ impl Activation<'_> {
         lock: &TargetLock,
     ) -> Vec<String> {
         watcher.note("taking the activation back");
-        if let Some(old) = &before.container
-            && matches!(self.engine.image(&old.image).await, Ok(None))
-        {
-            // Half of the way back would leave a stamp and names that contradict what runs.
-            return vec![format!(
-                "the activation (image {}, which ran before, is no longer in this engine)",
-                old.image
-            )];
+        self.engine.back().await;
+        // Half of the way back would leave a stamp and names that contradict what runs.
+        if let Some(why) = self.no_way_back(before).await {
+            return vec![format!("the activation ({why})")];
         }
         let mut left = Vec::new();
-        if let Err(error) = self.env_file.write_stamp(&before.stamp) {
+        if let Err(error) = self.stamp_back(before) {
             left.push(format!("the stamp ({error})"));
         }
         if let Err(error) = self.container_back(before, lock).await {
@@ -68,14 +64,39 @@ impl Activation<'_> {
         left
     }
 
+    async fn no_way_back(&self, before: &ActivationState) -> Option<String> {
+        let image = &before.container.as_ref()?.image;
+        match self.engine.image(image).await {
+            Ok(Some(_)) => None,
+            Ok(None) => Some(format!("image {image}, which ran before, is no longer in this engine")),
+            Err(error) => Some(error.to_string()),
+        }
+    }
+
+    /// An entry that is neither as before nor as this deploy wrote it is somebody else's by now.
+    fn stamp_back(&self, before: &ActivationState) -> Result<(), CallError> {
+        let (now, ours) = (self.env_file.read_stamp(before.stamp.keys())?, self.stamp());
+        let theirs = now.iter().find(|&(key, value)| {
+            [&before.stamp, &ours].iter().all(|stamp| stamp.get(key).is_some_and(|known| known != value))
+        });
+        if let Some((key, _)) = theirs {
+            return Err(CallError::Mismatch(format!(
+                "{key} in {} was changed by somebody else since, and all of it was left as it is",
+                self.env_file.path().display()
+            )));
+        }
+        self.env_file.write_stamp(&before.stamp)
+    }
+
     async fn container_back(&self, before: &ActivationState, lock: &TargetLock) -> Result<(), CallError> {
         let service = &self.call.service;
+        // A failed `up` may leave the container that it was making.
+        self.engine.clear_unfinished(self.compose.project(), service).await?;
         let all = self.engine.service_containers(self.compose.project(), service).await?;
         let now = self.container().await?;
         let Some(old) = &before.container else {
             return if all.is_empty() { Ok(()) } else { self.compose.remove(service, lock).await };
         };
-        // A failed `up` may leave the container it was making beside the old one.
         if now.is_some_and(|now| old.is(&now) && old.up == now.up) && all.len() == 1 {
             return Ok(());
         }

@@ -28,8 +28,15 @@ struct Service {
     build: Option<IgnoredAny>,
     container_name: Option<String>,
     pull_policy: Option<String>,
+    scale: Option<u64>,
+    deploy: Option<Deploy>,
     #[serde(default)]
     environment: BTreeMap<String, Option<String>>,
+}
+
+#[derive(Deserialize)]
+struct Deploy {
+    replicas: Option<u64>,
 }
 
 /// A value for each key that nobody would write, another one for each.
@@ -54,6 +61,7 @@ pub fn service(
         image(service, call, secrets),
         pull_policy(service, secrets),
         container_name(service, call, secrets),
+        replicas(service),
     ]
     .into_iter()
     .flatten()
@@ -99,6 +107,16 @@ fn container_name(service: &Service, call: &Activate, secrets: &Secrets) -> Opti
         None => "has no container_name".to_owned(),
     };
     Some(format!("{found}; write `container_name: {wanted}`, which is what is inspected afterwards"))
+}
+
+/// With none, the next `up` would take the running container away; a second one would find its name taken.
+fn replicas(service: &Service) -> Option<String> {
+    let found = service.scale.or_else(|| service.deploy.as_ref()?.replicas)?;
+    (found != 1).then(|| {
+        format!(
+            "is to have {found} containers, where there must be one; take `scale` and `deploy.replicas` out"
+        )
+    })
 }
 
 fn environment(service: &Service, made_up: &[(String, String)]) -> Option<String> {

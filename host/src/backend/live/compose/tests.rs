@@ -113,6 +113,8 @@ fn a_fitting_service_passes() {
         None
     );
     assert_eq!(wrong(serde_json::json!({"pull_policy": "missing"})), None);
+    assert_eq!(wrong(serde_json::json!({"scale": 1, "deploy": {"replicas": 1}})), None);
+    assert_eq!(wrong(serde_json::json!({"deploy": {"resources": {}}})), None);
 }
 
 #[test]
@@ -144,6 +146,8 @@ fn each_misfit_names_the_line_to_write() {
             vec!["container \"other\"", "`container_name: project-manager-backend`"],
         ),
         (serde_json::json!({"container_name": null}), vec!["has no container_name"]),
+        (serde_json::json!({"scale": 0}), vec!["is to have 0 containers", "`scale` and `deploy.replicas`"]),
+        (serde_json::json!({"deploy": {"replicas": 2}}), vec!["is to have 2 containers"]),
         (
             serde_json::json!({"environment": environment}),
             vec![

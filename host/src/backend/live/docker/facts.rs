@@ -10,7 +10,10 @@ use bollard::models::{
 };
 
 use super::{PROJECT_LABEL, REPLACES_LABEL, SERVICE_LABEL};
-use crate::answer::CallError;
+
+/// Something without which it cannot be worked with.
+#[derive(Debug, Clone, Copy)]
+pub struct Lacks(pub &'static str);
 
 /// An image in the engine's store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,11 +25,11 @@ pub struct ImageFacts {
 }
 
 impl TryFrom<ImageInspect> for ImageFacts {
-    type Error = CallError;
+    type Error = Lacks;
 
-    fn try_from(found: ImageInspect) -> Result<Self, CallError> {
+    fn try_from(found: ImageInspect) -> Result<Self, Lacks> {
         Ok(Self {
-            id: found.id.ok_or_else(|| lacking("an image without an id"))?,
+            id: found.id.ok_or(Lacks("it shows an image without an id"))?,
             labels: found.config.and_then(|config| config.labels).into_iter().flatten().collect(),
         })
     }
@@ -59,8 +62,7 @@ pub struct Owner {
 pub struct ServiceContainer {
     /// Its name.
     pub name: String,
-    /// Compose was stopped when it had made this container and not yet put it in the place of another. It never ran, and
-    /// the next `up` clears it away.
+    /// Compose was stopped when it had made this container and not yet put it in the place of another. It never ran.
     pub unfinished: bool,
 }
 
@@ -132,9 +134,9 @@ impl fmt::Debug for ContainerFacts {
 }
 
 impl TryFrom<ContainerInspectResponse> for ContainerFacts {
-    type Error = CallError;
+    type Error = Lacks;
 
-    fn try_from(found: ContainerInspectResponse) -> Result<Self, CallError> {
+    fn try_from(found: ContainerInspectResponse) -> Result<Self, Lacks> {
         let state = found.state.unwrap_or_default();
         let config = found.config.unwrap_or_default();
         let mode = found.host_config.and_then(|host| host.network_mode).unwrap_or_default();
@@ -144,9 +146,9 @@ impl TryFrom<ContainerInspectResponse> for ContainerFacts {
             .zip(labels.remove(SERVICE_LABEL))
             .map(|(project, service)| Owner { project, service });
         Ok(Self {
-            id: found.id.ok_or_else(|| lacking("a container without an id"))?,
+            id: found.id.ok_or(Lacks("it shows a container without an id"))?,
             name: found.name.unwrap_or_default().trim_start_matches('/').to_owned(),
-            image: found.image.ok_or_else(|| lacking("a container without an image"))?,
+            image: found.image.ok_or(Lacks("it shows a container without an image"))?,
             running: runs(&state),
             up: state.running == Some(true) || state.restarting == Some(true),
             status: state.status.map(|status| status.to_string()).unwrap_or_default(),
@@ -183,8 +185,4 @@ fn network(mode: &str, settings: Option<NetworkSettings>) -> Network {
         .flat_map(|endpoint| [endpoint.ip_address, endpoint.global_ipv6_address])
         .filter_map(|address| address?.parse().ok());
     Network::Addresses(addresses.collect())
-}
-
-fn lacking(what: &str) -> CallError {
-    CallError::Other(format!("the Docker engine showed {what}"))
 }

@@ -197,7 +197,7 @@ fn a_missing_file_is_not_made() {
     let folder = TempDir::new().expect("a folder");
     let message = refused(&in_folder(&folder));
     assert!(message.contains("does not exist; create it"), "{message}");
-    assert!(message.contains("install -m 600 /dev/null"), "{message}");
+    assert!(message.contains("install -D -m 600 /dev/null"), "{message}");
     assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0);
 }
 

@@ -1,0 +1,142 @@
+//! Every argument vector that the program can run, with names as hostile as their types let them be.
+
+use std::path::PathBuf;
+
+use super::*;
+use crate::config::EnvFileSource;
+
+/// Where data may stand at all: behind one of these, or as the name of the service.
+const TAKING: [&str; 6] = ["-p", "--project-directory", "-f", "--env-file", "--format", "--pull"];
+/// Every word that is the program's own.
+const OURS: [&str; 12] = [
+    "docker",
+    "compose",
+    "up",
+    "rm",
+    "config",
+    "version",
+    "-d",
+    "--no-build",
+    "--no-deps",
+    "--force-recreate",
+    "--stop",
+    "--force",
+];
+/// What people call things when they mean harm.
+const HOSTILE: [&str; 18] = [
+    "--privileged",
+    "-f",
+    "-v/:/host",
+    "--build",
+    "--file=/evil.yml",
+    "--",
+    "-",
+    "build",
+    "buildx",
+    "cargo",
+    "a b",
+    "a;reboot",
+    "$(reboot)",
+    "`reboot`",
+    "a\nb",
+    "../../x",
+    "a\u{202e}b",
+    "",
+];
+
+fn argvs(path: &str, service: &ComposeService) -> Vec<Vec<OsString>> {
+    let root = PathBuf::from("/srv");
+    let runtime = ComposeRuntime {
+        docker: format!("unix:///{path}"),
+        project: "unidesk".to_owned(),
+        directory: root.join(path),
+        // A path that is given relative to a folder of the caller's may begin with anything.
+        files: vec![path.into(), root.join(path)],
+        env_file: EnvFileSource::Path(path.into()),
+    };
+    let compose = Compose::new(&runtime, Path::new(path), &Limits::default());
+    vec![
+        compose.recreate_argv(service),
+        compose.remove_argv(service),
+        compose.config_argv(service),
+        version_argv().into(),
+    ]
+}
+
+#[test]
+fn no_argument_from_data_can_be_read_as_an_option() {
+    let services: Vec<_> = HOSTILE
+        .iter()
+        .chain(&["project-manager", "a"])
+        .filter_map(|name| ComposeService::parse(name).ok())
+        .collect();
+    // Names of commands are names; whatever begins like an option, or needs quotes, is none.
+    let names: Vec<_> = services.iter().map(ComposeService::as_str).collect();
+    assert_eq!(names, ["build", "buildx", "cargo", "project-manager", "a"]);
+    for service in &services {
+        for path in HOSTILE {
+            for argv in argvs(path, service) {
+                let mut words = argv.iter();
+                let mut positional = 0;
+                while let Some(word) = words.next() {
+                    let word = word.to_str().expect("text");
+                    if TAKING.contains(&word) {
+                        words.next().expect("the option's value");
+                    } else if word == service.as_str() {
+                        positional += 1;
+                        assert_eq!(words.len(), 0, "the service is the last word of {argv:?}");
+                    } else {
+                        assert!(OURS.contains(&word), "{word:?} in {argv:?}");
+                    }
+                }
+                assert!(positional <= 1, "{argv:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_that_is_run_builds() {
+    let service = ComposeService::parse("project-manager").expect("a name");
+    for argv in argvs("/srv/x", &service) {
+        let builds = |word: &OsString| {
+            ["build", "--build", "buildx", "buildkit", "bake", "cargo", "make"].iter().any(|one| word == one)
+        };
+        assert!(!argv.iter().any(builds), "{argv:?}");
+        assert!(!argv.contains(&"up".into()) || argv.contains(&"--no-build".into()), "{argv:?}");
+    }
+}
+
+/// Clippy's `disallowed-methods` keeps programs from being started elsewhere; this also keeps a shell out of that place.
+#[test]
+fn programs_are_started_in_one_place_and_never_through_a_shell() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let (mut folders, mut starting, mut shells) = (vec![source.clone()], Vec::new(), Vec::new());
+    while let Some(path) = folders.pop() {
+        if path.is_dir() {
+            folders.extend(std::fs::read_dir(&path).expect("a folder").flatten().map(|entry| entry.path()));
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).expect("a file");
+        let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let shown = path.strip_prefix(&source).expect("inside").display().to_string();
+        // Tests start programs as they need.
+        if shown.ends_with("tests.rs") {
+            continue;
+        }
+        if text.contains("Command::new(") {
+            starting.push(shown.clone());
+        }
+        if ["\"sh\"", "\"bash\"", "/bin/sh", "\"-c\"", "sh -c"].iter().any(|shell| text.contains(shell)) {
+            shells.push(shown);
+        }
+    }
+    assert_eq!(starting.len(), 1, "{starting:?}");
+    assert!(starting[0].ends_with("process.rs"), "{starting:?}");
+    assert_eq!(shells, [""; 0]);
+    let clippy = Path::new(env!("CARGO_MANIFEST_DIR")).join("clippy.toml");
+    let clippy = std::fs::read_to_string(clippy).expect("the lints' settings");
+    for door in ["std::process::Command::new", "tokio::process::Command::new"] {
+        assert!(clippy.contains(&format!("path = \"{door}\"")), "{door}");
+    }
+}
