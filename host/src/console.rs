@@ -1,6 +1,6 @@
 //! The terminal: steps as they happen, on standard error.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,6 +13,7 @@ use crate::progress::{Unwatched, Watcher};
 use crate::report::{Mode, Style, step_line, step_part};
 use crate::step::Pass;
 use crate::step::Step;
+use crate::words::{is_shown, plain};
 
 /// Longest note beside a running step, in characters: it stays on one line of 80 columns.
 const NOTE: usize = 40;
@@ -34,7 +35,7 @@ impl Console {
     #[must_use]
     pub fn new(mode: Mode) -> Self {
         let terminal = std::io::stderr().is_terminal();
-        let style = Style { colour: terminal && colour_wanted(), steps: true };
+        let style = Style { colour: colour_on_stderr(), steps: true };
         Self { mode, style, terminal, shown: AtomicBool::new(false) }
     }
 
@@ -99,7 +100,7 @@ impl Watcher for Bar {
     }
 
     fn note(&self, text: &str) {
-        self.0.set_message(text.chars().take(NOTE).collect::<String>());
+        self.0.set_message(plain(text, NOTE));
     }
 }
 
@@ -173,15 +174,67 @@ fn bytes() -> ProgressStyle {
 
 /// A question on standard error; the answer stands on the same line.
 pub fn prompt(question: &str) {
-    use std::io::Write;
     let mut terminal = std::io::stderr().lock();
-    let _ = terminal.write_all(question.as_bytes()).and_then(|()| terminal.flush());
+    let _ = terminal.write_all(safe(question, colour_on_stderr()).as_bytes()).and_then(|()| terminal.flush());
 }
 
 /// A line on standard error. Nothing can be done about a standard error that is gone.
 pub fn notice(line: &str) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stderr().lock(), "{line}");
+    let _ = writeln!(std::io::stderr().lock(), "{}", safe(line, colour_on_stderr()));
+}
+
+/// Text as a terminal may get it: line breaks stay, and where colour is wanted this program's own few colours; all else
+/// that is not shown as itself is escaped. Whatever comes from outside is escaped where it comes in; this is the door
+/// that all text leaves by, so that nobody can forget it.
+#[must_use]
+pub fn safe(text: &str, colour: bool) -> String {
+    let mut safe = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(|c| c != '\n' && !is_shown(c)) {
+        let (shown, hidden) = rest.split_at(at);
+        safe.push_str(shown);
+        if let Some(paint) = paint(hidden).filter(|_| colour) {
+            safe.push_str(paint);
+            rest = &hidden[paint.len()..];
+        } else {
+            let mut chars = hidden.chars();
+            safe.extend(chars.next().into_iter().flat_map(char::escape_debug));
+            rest = chars.as_str();
+        }
+    }
+    safe + rest
+}
+
+/// The colour that `text` begins with, if it is one that this program, its trace or its command line uses: weights,
+/// italics, underline and plain colours. None of them hides anything.
+fn paint(text: &str) -> Option<&str> {
+    let codes = &text.strip_prefix("\x1b[")?;
+    let (codes, _) = codes.split_once('m')?;
+    let known = |code: &str| matches!(code, "0" | "1" | "2" | "3" | "4" | "31" | "32" | "33" | "34" | "35" | "36");
+    codes.split(';').all(known).then(|| &text[.."\x1b[m".len() + codes.len()])
+}
+
+/// Standard error for the trace: one event is one line, whatever its fields hold.
+#[derive(Debug, Default)]
+pub struct Trace;
+
+impl Write for Trace {
+    fn write(&mut self, event: &[u8]) -> std::io::Result<usize> {
+        let text = String::from_utf8_lossy(event);
+        let line = text.strip_suffix('\n').unwrap_or(&text).replace('\n', "\\n");
+        notice(&line);
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stderr().flush()
+    }
+}
+
+/// Whether standard error is a terminal that takes colour.
+#[must_use]
+pub fn colour_on_stderr() -> bool {
+    std::io::stderr().is_terminal() && colour_wanted()
 }
 
 /// Whether the operator takes colour at all.
@@ -195,4 +248,31 @@ pub fn colour_wanted() -> bool {
 #[must_use]
 pub fn colour_on_stdout() -> bool {
     std::io::stdout().is_terminal() && colour_wanted()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Everything that a terminal obeys: C0, C1, the two ways to begin a command, a title, directions, nothing to see.
+    const HOSTILE: &str = "a\r\x08\x1b[2J\x1b]0;t\x07\x1b]8;;u\x1b\\\u{9b}31m\u{9d}\u{202e}\u{2066}\u{200b}\u{feff}\u{7f}\tb\nc";
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_passes_with_colour_or_without() {
+        for colour in [false, true] {
+            let safe = safe(HOSTILE, colour);
+            assert!(safe.chars().all(|c| c == '\n' || is_shown(c)), "{safe:?}");
+            assert_eq!(safe.lines().count(), 2, "line breaks stay");
+        }
+        for hidden in ["\x1b[8m", "\x1b[31;8m", "\x1b[38;5;0m", "\x1b[7m", "\x1b[m", "\x1b[31", "\x1b[1K"] {
+            assert!(!safe(hidden, true).contains('\x1b'), "{hidden:?}");
+        }
+    }
+
+    #[test]
+    fn own_colours_pass_where_colour_is_wanted_only() {
+        let own = "\x1b[1;31merror\x1b[0m é ✓";
+        assert_eq!(safe(own, true), own);
+        assert_eq!(safe(own, false), "\\u{1b}[1;31merror\\u{1b}[0m é ✓");
+    }
 }

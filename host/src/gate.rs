@@ -4,10 +4,12 @@
 pub mod ask;
 pub mod halt;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ask::{Ask, Sealed};
+use futures_util::FutureExt;
 use halt::Halt;
 
 use crate::access::Access;
@@ -167,7 +169,7 @@ impl Gate {
         };
         let watcher: Arc<dyn Watcher> = Arc::from(self.audience.begins(self.backend.pass(), seq, &operation));
         let begun = Instant::now();
-        let bound = if undone.is_none() { self.backend.admits(seq, &operation) } else { Ok(()) };
+        let bound = if undone.is_none() { self.backend.admits(seq, &operation, &self.subject.principal) } else { Ok(()) };
         let answered = match bound {
             Err(halt) => Err(Unreached::Halt(halt)),
             Ok(()) if !verdict.allowed => Err(Unreached::Told(denied(&verdict))),
@@ -184,7 +186,10 @@ impl Gate {
                     interrupt: &self.interrupt,
                     _sealed: Sealed(()),
                 };
-                Box::pin(self.backend.answer(ask)).await
+                AssertUnwindSafe(Box::pin(self.backend.answer(ask)))
+                    .catch_unwind()
+                    .await
+                    .unwrap_or_else(|panic| Err(Unreached::Halt(Halt::bug(&*panic))))
             }
         };
         drop(watcher);
@@ -203,6 +208,11 @@ impl Gate {
                 (step.before, step.left) = (before, true);
             }
             Err(Unreached::Halt(reason)) => {
+                // Nobody knows how far a bug let it come: the failure path goes back to what was observed before.
+                if matches!(reason, Halt::Bug(_)) && kind == Kind::Change && undone.is_none() {
+                    step.left = step.pass == Pass::Live;
+                    step.before = self.backend.observed(seq).and_then(|step| step.before.clone());
+                }
                 step.outcome = Err(CallError::Other(reason.to_string()));
                 halt = Some(reason);
             }
@@ -223,11 +233,11 @@ impl Gate {
             ms = step.duration_ms,
             "step"
         );
-        self.audience.ended(self.backend.pass(), &step);
         let outcome = step.outcome.clone();
+        // Kept whatever fails now: what was done must be there for the failure path.
+        self.steps.push(step.clone());
+        self.audience.ended(self.backend.pass(), &step);
         let written = entry.map_or(Ok(()), |entry| self.log.outcome(entry, &step));
-        // Kept even if the journal fails now: what was done must be there for the failure path.
-        self.steps.push(step);
         if undone.is_none() {
             written.map_err(Halt::Journal)?;
         }

@@ -1,6 +1,7 @@
 //! Parse, call one command, map its result to an exit code.
 
-use std::io::IsTerminal;
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::panic::PanicHookInfo;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -10,6 +11,7 @@ use host::fault::Fault;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(told));
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return misused(&error),
@@ -52,8 +54,8 @@ fn trace() {
     let wanted = std::env::var("HOST_LOG").ok().and_then(|level| level.parse().ok());
     let own = Targets::new().with_target("host", wanted.unwrap_or(LevelFilter::WARN));
     let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal() && console::colour_wanted());
+        .with_writer(|| console::Trace)
+        .with_ansi(console::colour_on_stderr());
     tracing_subscriber::registry().with(own).with(lines).init();
 }
 
@@ -66,7 +68,23 @@ fn misused(error: &clap::Error) -> ExitCode {
         let text = error.to_string();
         host::commands::print_fault(&Fault::usage("usage", text.trim(), "try `host --help`"));
     }
-    // Nothing can be done about a terminal that is gone.
-    let _ = error.print();
+    if error.use_stderr() {
+        // It repeats words of the command line, which a script may have from anywhere.
+        let text = error.render();
+        let text = if console::colour_on_stderr() { text.ansi().to_string() } else { text.to_string() };
+        console::notice(text.trim_end());
+    } else {
+        // Nothing can be done about a terminal that is gone.
+        let _ = error.print();
+    }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+/// A bug: its words may hold anything that came from outside.
+fn told(panic: &PanicHookInfo<'_>) {
+    console::notice(&format!("error: a bug in host, please report it: {panic}"));
+    let backtrace = Backtrace::capture();
+    if backtrace.status() == BacktraceStatus::Captured {
+        console::notice(&backtrace.to_string());
+    }
 }

@@ -8,7 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::words::quoted;
+use crate::words::{is_shown, quoted};
 
 /// A text that breaks the rule of its kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -194,7 +194,7 @@ checked_text!(
     Pointer, "JSON pointer", "empty, or `/` and printable parts, `~` only as `~0` or `~1`, at most 512 characters",
     |text| text.len() <= 512
         && (text.is_empty() || text.starts_with('/'))
-        && all(text, |c| !c.is_control())
+        && all(text, is_shown)
         && text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']))
 );
 

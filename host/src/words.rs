@@ -1,5 +1,7 @@
 //! Words for messages. Whatever comes from outside is escaped and cut before it reaches a terminal, a log or a plugin.
 
+use std::borrow::Cow;
+use std::fmt::Write;
 use std::time::Duration;
 
 /// `text` in quotes, with control and invisible characters escaped, cut after `longest` characters.
@@ -25,7 +27,7 @@ pub fn plain(text: &str, longest: usize) -> String {
     let mut chars = text.chars();
     // `'` and `"` are printable; everything else is escaped as in `quoted`.
     let shown = chars.by_ref().take(longest).fold(String::new(), |mut shown, c| {
-        if matches!(c, '"' | '\'' | '\\') {
+        if is_shown(c) {
             shown.push(c);
         } else {
             shown.extend(c.escape_debug());
@@ -33,6 +35,35 @@ pub fn plain(text: &str, longest: usize) -> String {
         shown
     });
     if chars.next().is_none() { shown } else { shown + "…" }
+}
+
+/// Whether a terminal shows `c` as a character of its own: it moves nothing, hides nothing and turns no direction.
+#[must_use]
+pub fn is_shown(c: char) -> bool {
+    matches!(c, '"' | '\'' | '\\') || c.escape_debug().len() == 1
+}
+
+/// JSON text with everything that is not shown as itself in the escaped form that means the same: `serde_json` leaves
+/// DEL, C1 controls (U+009B begins a terminal's command), directions and invisible characters as they are.
+#[must_use]
+pub fn escaped_json(text: &str) -> Cow<'_, str> {
+    let hidden = |c: char| c != '\n' && !is_shown(c);
+    if !text.contains(hidden) {
+        return Cow::Borrowed(text);
+    }
+    // Outside its strings JSON has none of these.
+    let escaped = text.chars().fold(String::with_capacity(text.len()), |mut escaped, c| {
+        if hidden(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                // Writing into a String cannot fail.
+                let _ = write!(escaped, "\\u{unit:04x}");
+            }
+        } else {
+            escaped.push(c);
+        }
+        escaped
+    });
+    Cow::Owned(escaped)
 }
 
 /// `a, b, c and 4 more`.
@@ -91,6 +122,17 @@ mod tests {
         assert_eq!(plain("unknown `\"x\"\u{7}`, it's", 80), "unknown `\"x\"\\u{7}`, it's");
         assert_eq!(plain(&"é".repeat(9), 8), "é".repeat(8) + "…");
         assert_eq!(plain(&"é".repeat(8), 8), "é".repeat(8));
+    }
+
+    #[test]
+    fn json_means_the_same_and_shows_nothing_that_a_terminal_would_obey() {
+        let text = "a\u{7f}\u{9b}2J\u{202e}\u{200b}\u{e0041}\u{1b}\n\"\\é✓";
+        let json = serde_json::to_string_pretty(&[text]).expect("JSON");
+        let escaped = escaped_json(&json);
+        assert!(escaped.chars().all(|c| c == '\n' || is_shown(c)), "{escaped:?}");
+        assert!(escaped.contains("\\u009b2J\\u202e\\u200b\\udb40\\udc41"), "{escaped}");
+        assert_eq!(serde_json::from_str::<Vec<String>>(&escaped).expect("JSON"), [text]);
+        assert!(matches!(escaped_json("[\"é\"]"), Cow::Borrowed(_)));
     }
 
     #[test]

@@ -21,8 +21,9 @@ use crate::artifact::Artifact;
 use crate::gate::ask::Ask;
 use crate::gate::halt::Halt;
 use crate::operation::{Kind, Operation};
+use crate::policy::Principal;
 use crate::recording::Recording;
-use crate::step::Pass;
+use crate::step::{Pass, Step};
 
 use change::Unmade;
 use live::FarSides;
@@ -93,10 +94,19 @@ impl Backend {
     }
 
     /// Refuses, before anything else happens, an operation that a bound pass did not record at this place.
-    pub fn admits(&self, seq: u32, operation: &Operation) -> Result<(), Halt> {
+    pub fn admits(&self, seq: u32, operation: &Operation, who: &Principal) -> Result<(), Halt> {
         match self {
             Self::Predicting(_) | Self::Observing(_) => Ok(()),
-            Self::Live(_, recording) => recording.admits(seq, operation),
+            Self::Live(_, recording) => recording.admits(seq, operation, who),
+        }
+    }
+
+    /// What the first pass found at this place, where this one is bound to it.
+    #[must_use]
+    pub fn observed(&self, seq: u32) -> Option<&Step> {
+        match self {
+            Self::Predicting(_) | Self::Observing(_) => None,
+            Self::Live(_, recording) => recording.step(seq),
         }
     }
 

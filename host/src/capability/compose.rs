@@ -99,6 +99,8 @@ mod tests {
         let told: Vec<(String, String)> =
             without_prefix(&prefix, found.into()).into_iter().map(|pair| (pair.key, pair.value)).collect();
         assert_eq!(told, [("COMMIT".to_owned(), "abc".to_owned())]);
-        assert!(stamp_keys(&prefix, &["lower".to_owned()]).is_err());
+        for bad in ["lower", "B_DEPLOY_COMMIT", "DEPLOY_COMMIT"] {
+            assert!(stamp_keys(&prefix, &[bad.to_owned()]).is_err(), "{bad}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::bindings::deploy::consumer::health::{Check, Expectation as WitExpectation, Host, Target};
 use super::bindings::deploy::consumer::types::Literal as WitLiteral;
-use super::{Guest, Refusal};
+use super::{Guest, Refusal, few};
 use crate::answer::{CallError, Expectation, Literal};
 use crate::names::{ConfigName, ContainerName, KubernetesName, Pointer, RuntimeName, UrlPath};
 use crate::operation::{ExpectHealth, HealthTarget, Operation};
@@ -17,6 +17,7 @@ impl Host for Guest {
         expectations: Vec<WitExpectation>,
         within_seconds: u32,
     ) -> Result<Option<Vec<Check>>, Refusal> {
+        few(&expectations)?;
         let expectations = expectations.into_iter().map(expectation).collect::<Result<Vec<_>, _>>()?;
         if expectations.is_empty() {
             let why = "a health verification needs at least one expectation".to_owned();

@@ -5,7 +5,7 @@ use wasmtime::component::Resource;
 use super::bindings::deploy::consumer::kubernetes::{
     Deployment as WitDeployment, Host, ObjectKind as WitKind, Pair, Pod, SyncObject as WitSync, Workload,
 };
-use super::{Guest, Refusal, names, stamp_keys, stamps};
+use super::{Guest, Refusal, few, names, stamp_keys, stamps};
 use crate::answer::CallError;
 use crate::artifact::Artifact;
 use crate::names::{ConfigName, KubernetesName, Pointer, RuntimeName};
@@ -28,7 +28,7 @@ impl Host for Guest {
         let call = PatchDeployments {
             artifact: self.artifact_ref(&artifact)?,
             runtime: RuntimeName::parse(&on)?,
-            deployments: deployments.iter().map(deployment).collect::<Result<_, _>>()?,
+            deployments: few(&deployments)?.iter().map(deployment).collect::<Result<_, _>>()?,
             stamp: stamps(KUBERNETES_STAMP_PREFIX, &stamp)?,
         };
         self.change(Operation::PatchDeployments(call))
@@ -66,8 +66,7 @@ impl Host for Guest {
     }
 
     fn sync(&mut self, object: WitSync) -> Result<(), Refusal> {
-        let entries = object
-            .entries
+        let entries = few(&object.entries)?
             .iter()
             .map(|entry| Ok((Pointer::parse(&entry.from_pointer)?, ConfigName::parse(&entry.to_key)?)));
         let call = SyncObject {

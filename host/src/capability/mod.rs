@@ -43,6 +43,9 @@ pub struct Guest {
     runtime: tokio::runtime::Handle,
     table: ResourceTable,
     log_left: usize,
+    /// Calls that ended in an error; those that reached the gate are counted there too.
+    refused: u64,
+    call_limit: u64,
     /// Time spent in host calls; the guest's own deadline does not count it.
     outside: Duration,
 }
@@ -85,6 +88,8 @@ impl Guest {
             runtime,
             table: ResourceTable::new(),
             log_left: limits.log_bytes,
+            refused: 0,
+            call_limit: limits.host_calls,
             outside: Duration::ZERO,
         }
     }
@@ -158,6 +163,11 @@ impl Guest {
 
 impl wit::Host for Guest {
     fn convert_error(&mut self, refusal: Refusal) -> wasmtime::Result<wit::Error> {
+        // A refused argument never reaches the gate, where calls are counted.
+        self.refused += 1;
+        if self.refused > self.call_limit {
+            return Err(wasmtime::Error::new(Halt::Calls { limit: self.call_limit }));
+        }
         Ok(match refusal {
             Refusal::Halt(halt) => return Err(wasmtime::Error::new(halt)),
             Refusal::Broken(why) => return Err(wasmtime::Error::msg(why)),
@@ -186,9 +196,21 @@ fn check(check: Check) -> wit::Check {
     }
 }
 
+/// Most entries of one list of a call. Each may become a question to the policy and a line of the journal.
+const MOST: usize = 100;
+
+/// A list that is not longer than anybody needs.
+fn few<T>(list: &[T]) -> Result<&[T], Refusal> {
+    if list.len() <= MOST {
+        return Ok(list);
+    }
+    let why = format!("one list has {} entries; the most is {MOST}", list.len());
+    Err(Refusal::Told(CallError::Invalid(why)))
+}
+
 /// Each of a list of names, or the first that breaks its rule.
 fn names<T: std::str::FromStr<Err = NameError>>(texts: &[String]) -> Result<Vec<T>, Refusal> {
-    texts.iter().map(|text| Ok(text.parse()?)).collect()
+    few(texts)?.iter().map(|text| Ok(text.parse()?)).collect()
 }
 
 /// Pairs whose keys keep their rule, no key twice.
@@ -196,7 +218,7 @@ fn pairs<K: std::str::FromStr<Err = NameError> + PartialEq + std::fmt::Display>(
     texts: &[wit::Pair],
 ) -> Result<Vec<Pair<K>>, Refusal> {
     let mut pairs: Vec<Pair<K>> = Vec::with_capacity(texts.len());
-    for text in texts {
+    for text in few(texts)? {
         let pair = Pair { key: text.key.parse()?, value: PlainValue::parse(&text.value)? };
         if pairs.iter().any(|one| one.key == pair.key) {
             return Err(Refusal::Told(CallError::Invalid(format!("the key {} is given twice", pair.key))));
@@ -219,5 +241,10 @@ fn stamp_keys(prefix: &str, texts: &[String]) -> Result<Vec<EnvKey>, Refusal> {
 }
 
 fn stamp_key(prefix: &str, bare: &EnvKey) -> Result<EnvKey, Refusal> {
+    // `B_DEPLOY_COMMIT` of a service `a` would be `COMMIT` of a service `a-deploy-b`.
+    if bare.as_str().contains("DEPLOY_") {
+        let why = format!("a stamp has no key {bare}: with DEPLOY_ in it, it could be that of another service");
+        return Err(Refusal::Told(CallError::Invalid(why)));
+    }
     Ok(EnvKey::parse(&format!("{prefix}{bare}"))?)
 }

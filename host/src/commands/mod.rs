@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{Config, choose};
+use crate::console;
 use crate::fault::Fault;
 use crate::report::FaultReport;
 use crate::run::{Host, requester};
@@ -139,11 +140,17 @@ fn print_json<T: serde::Serialize>(value: &T) -> Result<(), Fault> {
         )
     })?;
     drop(phase);
-    print(&format!("{text}\n"))
+    print_own(&format!("{}\n", words::escaped_json(&text)))
 }
 
-/// The answer on standard output. A reader that went away (`| head`) is no error of ours.
+/// The answer for people on standard output.
 fn print(text: &str) -> Result<(), Fault> {
+    print_own(&console::safe(text, console::colour_on_stdout()))
+}
+
+/// Text that has nothing in it that came from outside, on standard output. A reader that went away (`| head`) is no
+/// error of ours.
+fn print_own(text: &str) -> Result<(), Fault> {
     use std::io::Write;
     let _phase = crate::timing::phase("output");
     match std::io::stdout().lock().write_all(text.as_bytes()) {

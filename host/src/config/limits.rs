@@ -24,6 +24,8 @@ pub struct Limits {
     pub log_bytes: usize,
     /// Largest component file, in bytes.
     pub component_bytes: u64,
+    /// Seconds that compiling a component may take.
+    pub compile_seconds: u64,
     /// Deadline of one look-up in the registry, all its requests and retries together, in seconds.
     pub registry_seconds: u64,
     /// Largest manifest or image configuration, in bytes.
@@ -54,6 +56,7 @@ impl Default for Limits {
             call_bytes: 256 << 10,
             log_bytes: 64 << 10,
             component_bytes: 64 << 20,
+            compile_seconds: 30,
             registry_seconds: 20,
             manifest_bytes: 4 << 20,
             delivery_seconds: 900,

@@ -7,6 +7,8 @@ use std::hash::{Hash, Hasher};
 use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
 use rustix::fs::OFlags;
@@ -20,6 +22,8 @@ use crate::timing;
 type Seal = Hmac<Sha256>;
 
 const SEAL_BYTES: usize = 32;
+/// Bytes of stack for the compiler, as the main thread has them.
+const COMPILER_STACK: usize = 8 << 20;
 /// Largest entry that is read, in bytes.
 const LARGEST: u64 = 512 << 20;
 
@@ -57,6 +61,7 @@ impl Cache {
         engine: &wasmtime::Engine,
         digest: &Digest,
         bytes: &[u8],
+        within: Duration,
     ) -> wasmtime::Result<Component> {
         let key = match self.key() {
             Ok(key) => Some(key),
@@ -80,7 +85,7 @@ impl Cache {
             }
         }
         let compiling = timing::phase("compile");
-        let component = Component::new(engine, bytes)?;
+        let component = compile(engine, bytes, within)?;
         drop(compiling);
         if let Some(key) = key.as_ref().filter(|_| !self.read_only) {
             let stored = component
@@ -189,6 +194,27 @@ fn read_own(path: &Path) -> std::io::Result<Option<Vec<u8>>> {
     Ok(Some(content))
 }
 
+/// Compiling a component took too long.
+#[derive(Debug, thiserror::Error)]
+#[error("compiling took longer than {} s (limits.compile-seconds)", .0.as_secs())]
+pub struct TooSlow(Duration);
+
+/// Compiles on a thread of its own. The engine knows no deadline, and its time grows faster than the component: a thread
+/// that is late is left behind, and ends with the program.
+fn compile(engine: &wasmtime::Engine, bytes: &[u8], within: Duration) -> wasmtime::Result<Component> {
+    let (engine, bytes) = (engine.clone(), bytes.to_vec());
+    let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+    std::thread::Builder::new().stack_size(COMPILER_STACK).spawn(move || {
+        // Nobody listens any more where it took too long.
+        let _ = sender.send(Component::new(&engine, bytes));
+    })?;
+    match receiver.recv_timeout(within) {
+        Ok(component) => component,
+        Err(RecvTimeoutError::Timeout) => Err(wasmtime::Error::new(TooSlow(within))),
+        Err(RecvTimeoutError::Disconnected) => Err(wasmtime::Error::msg("the compiler failed on it")),
+    }
+}
+
 #[allow(unsafe_code, reason = "the sealed entry is this program's own output; checked by `read` just before")]
 fn deserialise(engine: &wasmtime::Engine, code: &[u8]) -> wasmtime::Result<Component> {
     // SAFETY: `code` carried a valid seal for this component and this engine, made with a key that only this user can
@@ -229,7 +255,7 @@ mod tests {
         let digest = Digest::of(empty);
         let caches = ["a", "b"].map(|state| Cache::new(&folder.path().join(state), folder.path(), &engine));
         for cache in &caches {
-            cache.component(&engine, &digest, empty).expect("a component");
+            cache.component(&engine, &digest, empty, Duration::from_secs(10)).expect("a component");
         }
         for cache in &caches {
             let key = cache.key().expect("a key");

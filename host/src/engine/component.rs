@@ -2,11 +2,13 @@
 
 use std::io::Read;
 use std::path::Path;
+use std::time::Duration;
 
 use rustix::fs::OFlags;
 use wasmtime::component::Component;
 
 use super::Engine;
+use super::cache::TooSlow;
 use super::fault::{PluginFault, Which};
 use crate::file::open_regular;
 use crate::names::{Digest, ServiceName};
@@ -45,8 +47,11 @@ impl Engine {
         }
         let component = self
             .cache
-            .component(&self.wasm, &which.digest, &bytes)
-            .map_err(|error| no_component(plain(&format!("{error:#}"), LONGEST)))?;
+            .component(&self.wasm, &which.digest, &bytes, Duration::from_secs(self.limits.compile_seconds))
+            .map_err(|error| match error.downcast_ref::<TooSlow>() {
+                Some(slow) => PluginFault::Limit { which: which.clone(), why: slow.to_string() },
+                None => no_component(plain(&format!("{error:#}"), LONGEST)),
+            })?;
         let imports = self.imports(&which, &component)?;
         Ok(Loaded { which, bytes, imports, component })
     }

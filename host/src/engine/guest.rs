@@ -1,5 +1,6 @@
 //! One run of a component: describe, or deploy over one pass.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use wasmtime::component::{HasSelf, Linker};
@@ -148,17 +149,22 @@ impl Engine {
         call: impl FnOnce(&Consumer, &mut Store<Running>) -> wasmtime::Result<T>,
     ) -> (Result<T, Stop>, Option<Guest>) {
         let mut store = Store::new(&self.wasm, Running { guest, limiter: Limiter::new(&self.limits) });
-        let result = self
-            .instantiate(loaded, &mut store)
-            .and_then(|world| call(&world, &mut store).map_err(|error| self.stop(&loaded.which, &error)));
+        let work = || {
+            let world = self.instantiate(loaded, &mut store)?;
+            call(&world, &mut store).map_err(|error| self.stop(&loaded.which, &error))
+        };
+        // A bug in the host ends the pass and no more: the gate knows what was done, and the failure path needs it.
+        let result = catch_unwind(AssertUnwindSafe(work))
+            .unwrap_or_else(|panic| Err(Stop::Halt(Halt::bug(&*panic))));
         (result, Some(store.into_data().guest))
     }
 
     fn instantiate(&self, loaded: &Loaded, store: &mut Store<Running>) -> Result<Consumer, Stop> {
         let contract = |error: wasmtime::Error| {
-            // A limit that is hit while memories are made is a limit, everything else is a misfit.
+            // Memories are made and start functions run here; everything else is a misfit.
             match self.stop(&loaded.which, &error) {
                 limit @ Stop::Plugin(PluginFault::Limit { .. }) => limit,
+                own if error.is::<Trap>() || matches!(own, Stop::Halt(_)) => own,
                 _ => Stop::Plugin(PluginFault::Contract {
                     which: loaded.which.clone(),
                     why: shortened(&format!("{error:#}")),
@@ -183,10 +189,14 @@ impl Engine {
     }
 
     fn stop(&self, which: &Which, error: &wasmtime::Error) -> Stop {
-        if let Some(halt) = error.downcast_ref::<Halt>() {
-            return Stop::Halt(halt.clone());
-        }
         let limit = |why: String| Stop::Plugin(PluginFault::Limit { which: which.clone(), why });
+        match error.downcast_ref::<Halt>() {
+            Some(Halt::Calls { limit: calls }) => {
+                return limit(format!("it made more than {calls} capability calls in one run (limits.host-calls)"));
+            }
+            Some(halt) => return Stop::Halt(halt.clone()),
+            None => {}
+        }
         if let Some(exhausted) = error.downcast_ref::<Exhausted>() {
             return limit(exhausted.to_string());
         }
@@ -195,6 +205,11 @@ impl Engine {
         if root.starts_with("too much data is being copied") {
             let bytes = self.limits.call_bytes;
             return limit(format!("one call carried more than {bytes} bytes (limits.call-bytes)"));
+        }
+        // Its type for this is a text as well.
+        if root.starts_with("resource limit exceeded") {
+            let most = self.limits.instances;
+            return limit(format!("it has more than {most} instances, memories or tables (limits.instances)"));
         }
         match error.downcast_ref::<Trap>() {
             Some(Trap::OutOfFuel) => {
@@ -249,7 +264,8 @@ fn descriptor(which: &Which, text: wit::Descriptor) -> Result<Descriptor, Plugin
         return Err(wrong(format!("its file is named for {}, it says it is for {service}", which.name)));
     }
     if text.environments.is_empty() || text.environments.len() > MOST {
-        return Err(wrong(format!("it names {} environments", text.environments.len())));
+        let found = text.environments.len();
+        return Err(wrong(format!("it names {found} environments; there must be 1 to {MOST}")));
     }
     let environments = text
         .environments

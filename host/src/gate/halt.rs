@@ -1,6 +1,12 @@
 //! The ends of a pass that are not the plugin's to judge.
 
+use std::any::Any;
+
 use crate::fault::Fault;
+use crate::words::plain;
+
+/// Longest text of a bug that is repeated, in characters.
+const LONGEST: usize = 300;
 
 /// Why a pass ends at once, whatever the plugin would make of it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -9,8 +15,10 @@ pub enum Halt {
     #[error("interrupted")]
     Interrupted,
     /// The live pass does something that the observed pass did not.
-    #[error("step {seq} is {got}, where {expected} was planned; it was refused before it happened")]
+    #[error("{who} does {got} as step {seq}, where {expected} was planned; it was refused before it happened")]
     Diverged {
+        /// The plugin, by name and digest.
+        who: String,
         /// Where.
         seq: u32,
         /// What was planned there, in words.
@@ -34,7 +42,20 @@ pub enum Halt {
         /// The limit.
         limit: u64,
     },
+    /// The program itself failed; what it was doing then may be half done.
+    #[error("a bug in host: {0}")]
+    Bug(String),
     /// The journal cannot be written: nothing may happen that is not written down first.
     #[error("{0}")]
     Journal(Fault),
+}
+
+impl Halt {
+    /// Of a caught panic.
+    #[must_use]
+    pub fn bug(panic: &(dyn Any + Send)) -> Self {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it says nothing of itself");
+        Self::Bug(plain(text, LONGEST))
+    }
 }

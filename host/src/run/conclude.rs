@@ -273,6 +273,8 @@ fn because(stop: &Stop, last: Option<&Step>) -> RunResult {
                 Halt::Calls { .. } => ended(Decision::Failed, "plugin-limit", message, last).advising(
                     "ask the plugin's owner; raise the limit in host.toml only if the need is real",
                 ),
+                Halt::Bug(_) => ended(Decision::Failed, "internal", message, last)
+                    .advising("report this as a bug, with what `host runs show` says of this run"),
                 Halt::Journal(fault) => {
                     ended(Decision::Failed, fault.code, fault.message.clone(), last).advising(&fault.help)
                 }
