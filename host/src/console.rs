@@ -210,7 +210,8 @@ pub fn safe(text: &str, colour: bool) -> String {
 fn paint(text: &str) -> Option<&str> {
     let codes = &text.strip_prefix("\x1b[")?;
     let (codes, _) = codes.split_once('m')?;
-    let known = |code: &str| matches!(code, "0" | "1" | "2" | "3" | "4" | "31" | "32" | "33" | "34" | "35" | "36");
+    let known =
+        |code: &str| matches!(code, "0" | "1" | "2" | "3" | "4" | "31" | "32" | "33" | "34" | "35" | "36");
     codes.split(';').all(known).then(|| &text[.."\x1b[m".len() + codes.len()])
 }
 

@@ -169,7 +169,11 @@ impl Gate {
         };
         let watcher: Arc<dyn Watcher> = Arc::from(self.audience.begins(self.backend.pass(), seq, &operation));
         let begun = Instant::now();
-        let bound = if undone.is_none() { self.backend.admits(seq, &operation, &self.subject.principal) } else { Ok(()) };
+        let bound = if undone.is_none() {
+            self.backend.admits(seq, &operation, &self.subject.principal)
+        } else {
+            Ok(())
+        };
         let answered = match bound {
             Err(halt) => Err(Unreached::Halt(halt)),
             Ok(()) if !verdict.allowed => Err(Unreached::Told(denied(&verdict))),
@@ -211,7 +215,7 @@ impl Gate {
                 // Nobody knows how far a bug let it come: the failure path goes back to what was observed before.
                 if matches!(reason, Halt::Bug(_)) && kind == Kind::Change && undone.is_none() {
                     step.left = step.pass == Pass::Live;
-                    step.before = self.backend.observed(seq).and_then(|step| step.before.clone());
+                    step.before = self.backend.observed(seq).and_then(|observed| observed.before.clone());
                 }
                 step.outcome = Err(CallError::Other(reason.to_string()));
                 halt = Some(reason);

@@ -111,10 +111,8 @@ mod tests {
     fn a_bound_pass_may_do_what_was_recorded_in_that_order_and_may_end_early() {
         let recording = Recording::new(vec![change(1, "a", "x", "y"), change(2, "b", "x", "y")]);
         let operation = |name: &str| Operation::Hold { reason: name.to_owned() };
-        let who = &Principal {
-            plugin: ServiceName::parse("x").expect("a service"),
-            digest: Digest::of(b"x"),
-        };
+        let who =
+            &Principal { plugin: ServiceName::parse("x").expect("a service"), digest: Digest::of(b"x") };
         assert_eq!(recording.admits(1, &operation("a"), who), Ok(()));
         assert!(matches!(recording.admits(1, &operation("b"), who), Err(Halt::Diverged { seq: 1, .. })));
         assert!(matches!(recording.admits(3, &operation("a"), who), Err(Halt::Diverged { seq: 3, .. })));

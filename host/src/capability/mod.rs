@@ -243,7 +243,8 @@ fn stamp_keys(prefix: &str, texts: &[String]) -> Result<Vec<EnvKey>, Refusal> {
 fn stamp_key(prefix: &str, bare: &EnvKey) -> Result<EnvKey, Refusal> {
     // `B_DEPLOY_COMMIT` of a service `a` would be `COMMIT` of a service `a-deploy-b`.
     if bare.as_str().contains("DEPLOY_") {
-        let why = format!("a stamp has no key {bare}: with DEPLOY_ in it, it could be that of another service");
+        let why =
+            format!("a stamp has no key {bare}: with DEPLOY_ in it, it could be that of another service");
         return Err(Refusal::Told(CallError::Invalid(why)));
     }
     Ok(EnvKey::parse(&format!("{prefix}{bare}"))?)

@@ -24,6 +24,10 @@ pub struct Limits {
     pub log_bytes: usize,
     /// Largest component file, in bytes.
     pub component_bytes: u64,
+    /// Functions in all modules of a component together.
+    pub functions: u64,
+    /// Largest function of a component, in bytes.
+    pub function_bytes: usize,
     /// Seconds that compiling a component may take.
     pub compile_seconds: u64,
     /// Deadline of one look-up in the registry, all its requests and retries together, in seconds.
@@ -55,8 +59,10 @@ impl Default for Limits {
             host_calls: 200,
             call_bytes: 256 << 10,
             log_bytes: 64 << 10,
-            component_bytes: 64 << 20,
-            compile_seconds: 30,
+            component_bytes: 4 << 20,
+            functions: 20_000,
+            function_bytes: 128 << 10,
+            compile_seconds: 10,
             registry_seconds: 20,
             manifest_bytes: 4 << 20,
             delivery_seconds: 900,

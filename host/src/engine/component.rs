@@ -10,6 +10,7 @@ use wasmtime::component::Component;
 use super::Engine;
 use super::cache::TooSlow;
 use super::fault::{PluginFault, Which};
+use super::size::{self, Oversized};
 use crate::file::open_regular;
 use crate::names::{Digest, ServiceName};
 use crate::words::plain;
@@ -45,6 +46,10 @@ impl Engine {
         if !bytes.starts_with(b"\0asm") {
             return Err(no_component("it does not begin as a WebAssembly file".to_owned()));
         }
+        size::check(&bytes, &self.limits).map_err(|error| match error {
+            Oversized::Limit(why) => PluginFault::Limit { which: which.clone(), why },
+            Oversized::Malformed(why) => no_component(plain(&why, LONGEST)),
+        })?;
         let component = self
             .cache
             .component(&self.wasm, &which.digest, &bytes, Duration::from_secs(self.limits.compile_seconds))

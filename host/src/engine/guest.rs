@@ -154,8 +154,8 @@ impl Engine {
             call(&world, &mut store).map_err(|error| self.stop(&loaded.which, &error))
         };
         // A bug in the host ends the pass and no more: the gate knows what was done, and the failure path needs it.
-        let result = catch_unwind(AssertUnwindSafe(work))
-            .unwrap_or_else(|panic| Err(Stop::Halt(Halt::bug(&*panic))));
+        let result =
+            catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(Stop::Halt(Halt::bug(&*panic))));
         (result, Some(store.into_data().guest))
     }
 
@@ -192,7 +192,9 @@ impl Engine {
         let limit = |why: String| Stop::Plugin(PluginFault::Limit { which: which.clone(), why });
         match error.downcast_ref::<Halt>() {
             Some(Halt::Calls { limit: calls }) => {
-                return limit(format!("it made more than {calls} capability calls in one run (limits.host-calls)"));
+                return limit(format!(
+                    "it made more than {calls} capability calls in one run (limits.host-calls)"
+                ));
             }
             Some(halt) => return Stop::Halt(halt.clone()),
             None => {}
@@ -209,7 +211,9 @@ impl Engine {
         // Its type for this is a text as well.
         if root.starts_with("resource limit exceeded") {
             let most = self.limits.instances;
-            return limit(format!("it has more than {most} instances, memories or tables (limits.instances)"));
+            return limit(format!(
+                "it has more than {most} instances, memories or tables (limits.instances)"
+            ));
         }
         match error.downcast_ref::<Trap>() {
             Some(Trap::OutOfFuel) => {

@@ -5,6 +5,7 @@ mod component;
 mod fault;
 mod guest;
 mod limiter;
+mod size;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -15,7 +15,9 @@ pub enum Halt {
     #[error("interrupted")]
     Interrupted,
     /// The live pass does something that the observed pass did not.
-    #[error("{who} does {got} as step {seq}, where {expected} was planned; it was refused before it happened")]
+    #[error(
+        "{who} does {got} as step {seq}, where {expected} was planned; it was refused before it happened"
+    )]
     Diverged {
         /// The plugin, by name and digest.
         who: String,
@@ -55,7 +57,8 @@ impl Halt {
     #[must_use]
     pub fn bug(panic: &(dyn Any + Send)) -> Self {
         let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it says nothing of itself");
+        let text =
+            text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it says nothing of itself");
         Self::Bug(plain(text, LONGEST))
     }
 }

@@ -9,8 +9,10 @@
 
 pub mod aftermath;
 pub mod behind;
+pub mod component;
 mod contract;
 pub mod hostile;
+pub mod misbehaving;
 pub mod table;
 
 use std::fmt::Write;

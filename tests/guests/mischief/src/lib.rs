@@ -36,6 +36,8 @@ const WAYS: &[(&str, Way)] = &[
     ("endless-calls", endless_calls),
     ("endless-loop", endless_loop),
     ("endless-recursion", endless_recursion),
+    ("endless-refusals", endless_refusals),
+    ("foreign-stamp", foreign_stamp),
     ("forged-stamp", forged_stamp),
     ("hold", hold),
     ("huge-call", huge_call),
@@ -211,14 +213,51 @@ fn endless_calls(request: &Request) -> Result<(), Failure> {
     }
 }
 
-fn log_flood(_: &Request) -> Result<(), Failure> {
-    for _ in 0..10_000 {
-        log::info("");
+/// Calls that are refused before they are counted as operations.
+fn endless_refusals(_: &Request) -> Result<(), Failure> {
+    loop {
+        let _ = registry::resolve("--privileged", "latest", &[]);
     }
+}
+
+/// Keys of the env file that mean something to others.
+fn foreign_stamp(request: &Request) -> Result<(), Failure> {
+    let artifact = resolved(request)?;
+    let keys = ["COMPOSE_FILE", "PATH", "UNIDESK_PROJECT_MANAGER", "DEPLOY_COMMIT"];
+    for keys in [&keys[..3], &keys[3..]] {
+        let pair = |key: &&str| Pair { key: (*key).to_owned(), value: "x".to_owned() };
+        let stamp = keys.iter().map(pair).collect();
+        compose::activate(&artifact, &Activation { stamp, ..activation(SERVICE.container) })?;
+    }
+    Ok(())
+}
+
+/// What a terminal obeys: C0, C1, commands, titles, links, directions, and what nobody sees.
+const HOSTILE: &[&str] = &[
+    "clear \x1b[2J\x1b[H",
+    "title \x1b]0;owned\x07",
+    "link \x1b]8;;http://evil/\x1b\\here\x1b]8;;\x1b\\",
+    "colour \x1b[8m\x1b[31m",
+    "C1 \u{9b}2J\u{9d}0;owned\u{9c}\u{90}",
+    "over\rwritten\x08\x08 \x7f",
+    "another\nline\u{2028}and\u{2029}paragraph",
+    "turned \u{202e}txt.exe\u{2066}\u{2069}\u{61c}",
+    "hidden \u{200b}\u{200d}\u{feff}\u{ad}\u{e0041}",
+    "NUL \0 bell \x07 shift \x0e",
+];
+
+fn log_flood(_: &Request) -> Result<(), Failure> {
+    for hostile in HOSTILE {
+        log::info(hostile);
+    }
+    log::info(&"line that never ends ".repeat(1000));
     for _ in 0..10_000 {
         log::info("\x1b[2J\x1b]0;owned\x07 line after line");
     }
-    Err(Failure::failed("said a lot", ""))
+    for _ in 0..10_000 {
+        log::info("");
+    }
+    Err(Failure::failed(HOSTILE.concat(), HOSTILE.concat()))
 }
 
 fn huge_call(_: &Request) -> Result<(), Failure> {

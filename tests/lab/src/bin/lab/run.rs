@@ -142,6 +142,9 @@ async fn on(
     for program in programs {
         let mut command = tokio::process::Command::new(program);
         command.args(arguments).envs(environment.iter().map(|(key, value)| (key, value))).kill_on_drop(true);
+        if let Some(config) = bench.docker().config() {
+            command.env("DOCKER_CONFIG", config);
+        }
         let status = tokio::select! {
             status = command.status() => status.map_err(Error::io(format!("run {}", program.display())))?,
             () = stop.asked() => {

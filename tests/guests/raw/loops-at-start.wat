@@ -1,0 +1,3 @@
+;; Never gets as far as being called.
+(start $forever)
+(func $forever (loop $again (br $again)))

@@ -1,0 +1,2 @@
+(start $trap)
+(func $trap (unreachable))
