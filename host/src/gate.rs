@@ -170,7 +170,7 @@ impl Gate {
         let watcher: Arc<dyn Watcher> = Arc::from(self.audience.begins(self.backend.pass(), seq, &operation));
         let begun = Instant::now();
         let bound = if undone.is_none() {
-            self.backend.admits(seq, &operation, &self.subject.principal)
+            self.backend.admits(seq, &operation).map_err(|halt| halt.by(&self.subject.principal))
         } else {
             Ok(())
         };

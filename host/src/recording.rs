@@ -3,7 +3,6 @@
 use crate::answer::Answer;
 use crate::gate::halt::Halt;
 use crate::operation::Operation;
-use crate::policy::Principal;
 use crate::step::Step;
 
 /// The steps of an observed pass. A live pass may only do these, in this order; ending early is no divergence.
@@ -32,8 +31,8 @@ impl Recording {
     /// Whether a later pass may do `operation` at this place.
     ///
     /// # Errors
-    /// [`Halt::Diverged`] with both in words, and with `who` asks.
-    pub fn admits(&self, seq: u32, operation: &Operation, who: &Principal) -> Result<(), Halt> {
+    /// [`Halt::Diverged`] with both in words.
+    pub fn admits(&self, seq: u32, operation: &Operation) -> Result<(), Halt> {
         let recorded = self.step(seq).map(|step| &step.operation);
         if recorded == Some(operation) {
             return Ok(());
@@ -44,7 +43,7 @@ impl Recording {
         if expected == got {
             expected.push_str(" with other arguments");
         }
-        Err(Halt::Diverged { who: who.to_string(), seq, expected, got })
+        Err(Halt::Diverged { who: "the plugin".to_owned(), seq, expected, got })
     }
 
     /// Whether another pass recorded the same operations on the same states.
@@ -84,7 +83,6 @@ impl Recording {
 mod tests {
     use super::*;
     use crate::answer::CallError;
-    use crate::names::{Digest, ServiceName};
     use crate::operation::Kind;
     use crate::policy::Decision;
     use crate::step::Pass;
@@ -111,12 +109,10 @@ mod tests {
     fn a_bound_pass_may_do_what_was_recorded_in_that_order_and_may_end_early() {
         let recording = Recording::new(vec![change(1, "a", "x", "y"), change(2, "b", "x", "y")]);
         let operation = |name: &str| Operation::Hold { reason: name.to_owned() };
-        let who =
-            &Principal { plugin: ServiceName::parse("x").expect("a service"), digest: Digest::of(b"x") };
-        assert_eq!(recording.admits(1, &operation("a"), who), Ok(()));
-        assert!(matches!(recording.admits(1, &operation("b"), who), Err(Halt::Diverged { seq: 1, .. })));
-        assert!(matches!(recording.admits(3, &operation("a"), who), Err(Halt::Diverged { seq: 3, .. })));
-        assert!(matches!(recording.admits(0, &operation("a"), who), Err(Halt::Diverged { .. })));
+        assert_eq!(recording.admits(1, &operation("a")), Ok(()));
+        assert!(matches!(recording.admits(1, &operation("b")), Err(Halt::Diverged { seq: 1, .. })));
+        assert!(matches!(recording.admits(3, &operation("a")), Err(Halt::Diverged { seq: 3, .. })));
+        assert!(matches!(recording.admits(0, &operation("a")), Err(Halt::Diverged { .. })));
     }
 
     #[test]

@@ -21,7 +21,6 @@ use crate::artifact::Artifact;
 use crate::gate::ask::Ask;
 use crate::gate::halt::Halt;
 use crate::operation::{Kind, Operation};
-use crate::policy::Principal;
 use crate::recording::Recording;
 use crate::step::{Pass, Step};
 
@@ -94,10 +93,10 @@ impl Backend {
     }
 
     /// Refuses, before anything else happens, an operation that a bound pass did not record at this place.
-    pub fn admits(&self, seq: u32, operation: &Operation, who: &Principal) -> Result<(), Halt> {
+    pub fn admits(&self, seq: u32, operation: &Operation) -> Result<(), Halt> {
         match self {
             Self::Predicting(_) | Self::Observing(_) => Ok(()),
-            Self::Live(_, recording) => recording.admits(seq, operation, who),
+            Self::Live(_, recording) => recording.admits(seq, operation),
         }
     }
 

@@ -55,7 +55,7 @@ fn admits_itself_only(recording: &Recording, other: &Recording) {
         let same = recorded.is_some_and(|recorded| form(&recorded.operation) == form(&step.operation));
         match recording.admits(step.seq, &step.operation) {
             Ok(()) => assert!(same, "{step:?} in place of {recorded:?}"),
-            Err(Halt::Diverged { seq, expected, got }) => {
+            Err(Halt::Diverged { seq, expected, got, .. }) => {
                 assert!(!same, "{step:?} is not {recorded:?}");
                 assert_eq!(seq, step.seq);
                 assert_ne!(expected, got, "words that say what differs");

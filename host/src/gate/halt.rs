@@ -3,6 +3,7 @@
 use std::any::Any;
 
 use crate::fault::Fault;
+use crate::policy::Principal;
 use crate::words::plain;
 
 /// Longest text of a bug that is repeated, in characters.
@@ -53,6 +54,17 @@ pub enum Halt {
 }
 
 impl Halt {
+    /// With the name of the plugin that brought it about.
+    #[must_use]
+    pub fn by(self, plugin: &Principal) -> Self {
+        match self {
+            Self::Diverged { seq, expected, got, .. } => {
+                Self::Diverged { who: plugin.to_string(), seq, expected, got }
+            }
+            other => other,
+        }
+    }
+
     /// Of a caught panic.
     #[must_use]
     pub fn bug(panic: &(dyn Any + Send)) -> Self {
