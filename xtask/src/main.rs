@@ -1,5 +1,6 @@
 //! `cargo xtask`: one command for a demo, one for all tests. Standard library only, so that it starts at once.
 
+mod bench;
 mod cargo;
 mod demo;
 mod fuzz;
@@ -19,6 +20,8 @@ Commands:
   test [FILTER]   formatting, clippy, components, and all tests whose name contains FILTER
   fuzz [TARGET|all [SECONDS|FILE]]
                   look for input that breaks a rule: every target, a minute each; or one, for long, or with one input
+  bench [ROW...]  measure the goals for speed with a release build, side by side; all, or the rows named:
+                  dry-run, call, plugin, live, catalogue
   components      build host and its plugins, and make the plugins components in target/plugins
 ";
 
@@ -29,6 +32,7 @@ fn main() -> ExitCode {
         ["demo"] => demo::run(),
         ["demo", "--clean"] => demo::clean(),
         ["components"] => demo::components(),
+        ["bench", wanted @ ..] if !wanted.iter().any(|word| word.starts_with('-')) => bench::run(wanted),
         ["test"] => test::run(None),
         ["test", filter] if !filter.starts_with('-') => test::run(Some(filter)),
         ["fuzz"] => fuzz::run(None, None),

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The lab's way to say that it cannot run on this machine.
-const UNAVAILABLE: i32 = 69;
+pub const UNAVAILABLE: i32 = 69;
 
 /// Runs every check; a part that fails does not keep the others from being run.
 pub fn run(filter: Option<&str>) -> Result<ExitCode> {
