@@ -166,6 +166,7 @@ async fn act(far: &FarSides, recording: &Recording, ask: &Ask<'_>) -> Result<Ans
                     target: ask.operation.target(),
                 }));
             }
+            Box::pin(far.look_ahead(ask, recording.steps())).await;
             match Box::pin(far.apply(ask, before.as_ref())).await {
                 Ok(after) => Answered { before, desired, after: Some(after), ..Answer::Done.into() },
                 Err(Unmade { error, left: true }) => return Err(Unreached::Left { error, before }),

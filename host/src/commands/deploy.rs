@@ -98,7 +98,7 @@ async fn one(args: &OneArgs, global: &Global) -> Result<u8, Fault> {
         _ => Mode::Plan,
     };
     let mut request = request(args, mode)?;
-    let host = global.host()?;
+    let host = global.host_for(Some(&request.service))?;
     // A dry run has nothing to leave clean: Ctrl-C may end it at once.
     let interrupt = if mode == Mode::DryRun { Interrupt::pair().1 } else { listen() };
     let (code, done) = deploy(&host, &request, None, global.output, &interrupt).await?;

@@ -17,6 +17,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::config::{Config, choose};
 use crate::console;
 use crate::fault::Fault;
+use crate::names::ServiceName;
 use crate::report::FaultReport;
 use crate::run::{Host, requester};
 use crate::words;
@@ -85,12 +86,17 @@ impl Global {
     }
 
     fn host(&self) -> Result<Host, Fault> {
+        self.host_for(None)
+    }
+
+    /// The host, which is told early what it will be asked to deploy.
+    fn host_for(&self, service: Option<&ServiceName>) -> Result<Host, Fault> {
         let config = self.config()?;
         let file = config.file.as_ref().filter(|_| self.config.is_some());
         let flags = file
             .map(|file| format!(" --config {}", words::shell(&file.display().to_string())))
             .unwrap_or_default();
-        Host::open(config, flags, requester())
+        Host::open_for(config, flags, requester(), service)
     }
 }
 

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::file::read;
+use super::invalid::without_text;
 use crate::fault::Fault;
 use crate::names::{Commit, Environment, ServiceName};
 use crate::unique::Unique;
@@ -59,7 +60,7 @@ fn parse(
     let file: Unique<String, Unique<String, String>> = serde_json::from_str(text).map_err(|error| {
         let told = error.to_string();
         let what = told.rsplit_once(" at line ").map_or(told.as_str(), |(what, _)| what);
-        (format!(":{}:{}: {what}", error.line(), error.column()), FORM.to_owned())
+        (format!(":{}:{}: {}", error.line(), error.column(), without_text(what)), FORM.to_owned())
     })?;
     let services: BTreeSet<&str> = services.iter().map(ServiceName::as_str).collect();
     let environments: BTreeSet<&str> = environments.iter().map(Environment::as_str).collect();
@@ -89,14 +90,12 @@ fn parse(
         [] => Ok(Desired(desired)),
         [one] => Err((format!(": {one}"), FORM.to_owned())),
         several => {
-            let mut lines = format!(": {} things are wrong:", several.len());
-            for one in several.iter().take(LISTED) {
-                lines.extend(["\n  ", one]);
-            }
+            let mut lines = vec![format!(": {} things are wrong:", several.len())];
+            lines.extend(several.iter().take(LISTED).map(|one| format!("  {one}")));
             if several.len() > LISTED {
-                lines.extend(["\n  and ", &(several.len() - LISTED).to_string(), " more"]);
+                lines.push(format!("  and {} more", several.len() - LISTED));
             }
-            Err((lines, FORM.to_owned()))
+            Err((lines.join("\n"), FORM.to_owned()))
         }
     }
 }
@@ -145,6 +144,7 @@ mod tests {
             format!("{{\"prod\": {{\"todo-note\": \"{FULL}\",\n \"todo-note\": \"{FULL}\"}}}}"),
             "{\"prod\": {},\n \"prod\": {}}".to_owned(),
             r#"{"prod": {"todo-note": 7}}"#.to_owned(),
+            r#"{"prod": "hunter2"}"#.to_owned(),
             "[]".to_owned(),
             "{\"\\u001b[2J\": {}}".to_owned(),
         ]

@@ -33,7 +33,7 @@ pub fn invalid(name: &str, text: &str, error: &toml::de::Error) -> Fault {
 }
 
 /// A text where another type belongs may be anything, so it is not repeated; numbers and keys are.
-fn without_text(message: &str) -> Cow<'_, str> {
+pub(super) fn without_text(message: &str) -> Cow<'_, str> {
     let text = ["invalid type: string", "invalid value: string"];
     match (text.into_iter().find(|text| message.starts_with(text)), message.rsplit_once(", expected ")) {
         (Some(text), Some((_, expected))) => format!("{text}, expected {expected}").into(),

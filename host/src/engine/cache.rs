@@ -7,6 +7,7 @@ use std::hash::{Hash, Hasher};
 use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
@@ -27,10 +28,14 @@ const COMPILER_STACK: usize = 8 << 20;
 /// Largest entry that is read, in bytes.
 const LARGEST: u64 = 512 << 20;
 
+/// An entry, with its seal in front, whose seal fits.
+struct Sound(Vec<u8>);
+
 /// Compiled components of one engine configuration.
 pub struct Cache {
     folder: PathBuf,
     key_file: PathBuf,
+    key: OnceLock<Vec<u8>>,
     /// Two engine configurations or versions never share an entry.
     engine: u64,
     read_only: bool,
@@ -44,6 +49,7 @@ impl Cache {
         Self {
             folder: cache.join("compiled"),
             key_file: state.join("cache.key"),
+            key: OnceLock::new(),
             engine: hasher.finish(),
             read_only: false,
         }
@@ -72,9 +78,9 @@ impl Cache {
                 None
             }
         };
-        if let Some(key) = &key {
+        if let Some(key) = key {
             match self.read(key, digest) {
-                Ok(Some(code)) => match timed(|| deserialise(engine, &code)) {
+                Ok(Some(entry)) => match timed(|| deserialise(engine, &entry)) {
                     Ok(component) => return Ok(component),
                     Err(error) => {
                         tracing::warn!(%error, %digest, "compiled code did not load, compiling again");
@@ -87,7 +93,7 @@ impl Cache {
         let compiling = timing::phase("compile");
         let component = compile(engine, bytes, within)?;
         drop(compiling);
-        if let Some(key) = key.as_ref().filter(|_| !self.read_only) {
+        if let Some(key) = key.filter(|_| !self.read_only) {
             let stored = component
                 .serialize()
                 .map_err(|error| error.to_string())
@@ -115,19 +121,18 @@ impl Cache {
         Ok(seal)
     }
 
-    fn read(&self, key: &[u8], digest: &Digest) -> std::io::Result<Option<Vec<u8>>> {
+    /// An entry whose seal fits.
+    fn read(&self, key: &[u8], digest: &Digest) -> std::io::Result<Option<Sound>> {
         let reading = timing::phase("cache: read");
-        let Some(mut content) = read_own(&self.entry(key, digest))? else { return Ok(None) };
+        let Some(content) = read_own(&self.entry(key, digest))? else { return Ok(None) };
         drop(reading);
         let _sealing = timing::phase("cache: seal");
-        if content.len() < SEAL_BYTES {
-            return Err(std::io::Error::other("it is cut off"));
-        }
-        let code = content.split_off(SEAL_BYTES);
-        self.seal(key, digest, &code)?.verify_slice(&content).map_err(|_| {
+        let (seal, code) =
+            content.split_at_checked(SEAL_BYTES).ok_or_else(|| std::io::Error::other("it is cut off"))?;
+        self.seal(key, digest, code)?.verify_slice(seal).map_err(|_| {
             std::io::Error::other("its seal does not fit: damaged, or written by somebody else")
         })?;
-        Ok(Some(code))
+        Ok(Some(Sound(content)))
     }
 
     fn write(&self, key: &[u8], digest: &Digest, code: &[u8]) -> std::io::Result<()> {
@@ -140,8 +145,16 @@ impl Cache {
         Ok(())
     }
 
-    /// The sealing key, made on first use.
-    fn key(&self) -> std::io::Result<Vec<u8>> {
+    /// The sealing key, read or made once.
+    fn key(&self) -> std::io::Result<&[u8]> {
+        if let Some(key) = self.key.get() {
+            return Ok(key);
+        }
+        let key = self.read_or_make_key()?;
+        Ok(self.key.get_or_init(|| key))
+    }
+
+    fn read_or_make_key(&self) -> std::io::Result<Vec<u8>> {
         for _ in 0..2 {
             if let Some(key) = read_own(&self.key_file)?.filter(|key| key.len() == SEAL_BYTES) {
                 return Ok(key);
@@ -189,7 +202,7 @@ fn read_own(path: &Path) -> std::io::Result<Option<Vec<u8>>> {
     if meta.uid() != rustix::process::geteuid().as_raw() || meta.mode() & 0o077 != 0 {
         return Err(std::io::Error::other(format!("{} is not a private file of this user", path.display())));
     }
-    let mut content = Vec::new();
+    let mut content = Vec::with_capacity(usize::try_from(meta.len().min(LARGEST)).unwrap_or(0) + 1);
     file.take(LARGEST).read_to_end(&mut content)?;
     Ok(Some(content))
 }
@@ -216,10 +229,11 @@ fn compile(engine: &wasmtime::Engine, bytes: &[u8], within: Duration) -> wasmtim
 }
 
 #[allow(unsafe_code, reason = "the sealed entry is this program's own output; checked by `read` just before")]
-fn deserialise(engine: &wasmtime::Engine, code: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: `code` carried a valid seal for this component and this engine, made with a key that only this user can
-    // read, so it is unchanged output of `Component::serialize`.
-    unsafe { Component::deserialize(engine, code) }
+fn deserialise(engine: &wasmtime::Engine, Sound(entry): &Sound) -> wasmtime::Result<Component> {
+    // SAFETY: `entry` carried a valid seal for this component and this engine, made with a key that only this user can
+    // read, so what follows the seal is unchanged output of `Component::serialize`. It is checked and executed from this
+    // one copy in memory: mapping the file instead would let it change between the two.
+    unsafe { Component::deserialize(engine, &entry[SEAL_BYTES..]) }
 }
 
 /// FNV-1a: stable between runs, unlike the standard hasher.
@@ -259,7 +273,7 @@ mod tests {
         }
         for cache in &caches {
             let key = cache.key().expect("a key");
-            assert!(cache.read(&key, &digest).expect("a sound entry").is_some());
+            assert!(cache.read(key, &digest).expect("a sound entry").is_some());
         }
         assert_eq!(std::fs::read_dir(folder.path().join("compiled")).expect("entries").count(), 2);
     }

@@ -10,9 +10,12 @@ use wasmtime::component::Component;
 use super::Engine;
 use super::cache::TooSlow;
 use super::fault::{PluginFault, Which};
+use super::guest::Running;
 use super::size::{self, Oversized};
+use crate::capability::bindings::ConsumerPre;
 use crate::file::open_regular;
 use crate::names::{Digest, ServiceName};
+use crate::timing;
 use crate::words::plain;
 
 /// The package of the contract.
@@ -33,15 +36,17 @@ pub struct Loaded {
     pub bytes: Vec<u8>,
     /// The interfaces it imports: the proof of what it can reach.
     pub imports: Vec<String>,
-    pub(super) component: Component,
+    pub(super) linked: ConsumerPre<Running>,
 }
 
 impl Engine {
     /// Reads the component of `name` from `path`, compiles it (or takes it from the cache) and holds its imports and
     /// exports against the contract.
     pub fn load(&self, name: &ServiceName, path: &Path) -> Result<Loaded, PluginFault> {
+        let reading = timing::phase("plugin: read");
         let bytes = self.read(name, path)?;
         let which = Which { name: name.clone(), digest: Digest::of(&bytes) };
+        drop(reading);
         let no_component = |why: String| PluginFault::NotAComponent { which: which.clone(), why };
         if !bytes.starts_with(b"\0asm") {
             return Err(no_component("it does not begin as a WebAssembly file".to_owned()));
@@ -58,20 +63,30 @@ impl Engine {
                 None => no_component(plain(&format!("{error:#}"), LONGEST)),
             })?;
         let imports = self.imports(&which, &component)?;
-        Ok(Loaded { which, bytes, imports, component })
+        let linked = self.link(&which, &component)?;
+        Ok(Loaded { which, bytes, imports, linked })
     }
 
     fn read(&self, name: &ServiceName, path: &Path) -> Result<Vec<u8>, PluginFault> {
         let fault = |why: String| PluginFault::File { name: name.clone(), path: path.to_path_buf(), why };
         let unreadable = |error: std::io::Error| fault(format!("cannot be read: {error}"));
-        let (file, _) = open_regular(path, OFlags::empty()).map_err(unreadable)?;
+        let (file, meta) = open_regular(path, OFlags::empty()).map_err(unreadable)?;
         let limit = self.limits.component_bytes;
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(usize::try_from(meta.len().min(limit)).unwrap_or(0) + 1);
         file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(unreadable)?;
         if bytes.len() as u64 > limit {
             return Err(fault(format!("has more than {limit} bytes (limits.component-bytes)")));
         }
         Ok(bytes)
+    }
+
+    /// Holds the types of what it imports and exports against the contract.
+    fn link(&self, which: &Which, component: &Component) -> Result<ConsumerPre<Running>, PluginFault> {
+        let linked = self.linker.instantiate_pre(component).and_then(ConsumerPre::new);
+        linked.map_err(|error| PluginFault::Contract {
+            which: which.clone(),
+            why: plain(&format!("{error:#}"), LONGEST),
+        })
     }
 
     fn imports(&self, which: &Which, component: &Component) -> Result<Vec<String>, PluginFault> {

@@ -98,9 +98,17 @@ pub enum Stop {
     Plugin(PluginFault),
 }
 
-struct Running {
+/// What a store holds.
+pub struct Running {
     guest: Guest,
     limiter: Limiter,
+}
+
+/// Everything a component may import.
+pub fn linker(wasm: &wasmtime::Engine) -> wasmtime::Result<Linker<Running>> {
+    let mut linker = Linker::new(wasm);
+    Consumer::add_to_linker::<_, HasSelf<Guest>>(&mut linker, |running: &mut Running| &mut running.guest)?;
+    Ok(linker)
 }
 
 impl Engine {
@@ -182,10 +190,7 @@ impl Engine {
             Ok(if computing > allowed { UpdateDeadline::Interrupt } else { UpdateDeadline::Continue(1) })
         });
         store.set_epoch_deadline(1);
-        let mut linker = Linker::new(&self.wasm);
-        Consumer::add_to_linker::<_, HasSelf<Guest>>(&mut linker, |running: &mut Running| &mut running.guest)
-            .map_err(contract)?;
-        Consumer::instantiate(store, &loaded.component, &linker).map_err(contract)
+        loaded.linked.instantiate(store).map_err(contract)
     }
 
     fn stop(&self, which: &Which, error: &wasmtime::Error) -> Stop {

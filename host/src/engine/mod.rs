@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use wasmtime::Config;
+use wasmtime::component::Linker;
 
 pub use component::{Loaded, PACKAGE, VERSION};
 pub use fault::PluginFault;
@@ -30,6 +31,7 @@ const STACK: usize = 512 << 10;
 pub struct Engine {
     wasm: wasmtime::Engine,
     cache: cache::Cache,
+    linker: Linker<guest::Running>,
     limits: Limits,
     _clock: Clock,
 }
@@ -52,16 +54,18 @@ impl Engine {
     }
 
     fn with(limits: &Limits, cache: impl FnOnce(&wasmtime::Engine) -> cache::Cache) -> Result<Self, Fault> {
-        let wasm = wasmtime::Engine::new(&deterministic()).map_err(|error| {
+        let broken = |error: wasmtime::Error| {
             Fault::internal(
                 "engine",
                 format!("the WebAssembly engine cannot start: {error}"),
                 "report this as a bug",
             )
-        })?;
+        };
+        let wasm = wasmtime::Engine::new(&deterministic()).map_err(broken)?;
+        let linker = guest::linker(&wasm).map_err(broken)?;
         let cache = cache(&wasm);
         let clock = Clock::start(&wasm);
-        Ok(Self { wasm, cache, limits: limits.clone(), _clock: clock })
+        Ok(Self { wasm, cache, linker, limits: limits.clone(), _clock: clock })
     }
 }
 

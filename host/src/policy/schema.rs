@@ -40,7 +40,7 @@ impl Vocabulary {
 /// # Errors
 /// Never in a host that was built: a test parses it.
 pub(super) fn own() -> Result<Vocabulary, Problem> {
-    Ok(vocabulary(understand(&own_text())?.0))
+    Ok(vocabulary(understand(&own_text())?))
 }
 
 fn own_text() -> Text {
@@ -49,9 +49,9 @@ fn own_text() -> Text {
 
 /// Parses a schema and holds it against [`SCHEMA`].
 pub(super) fn parse(file: &Text) -> Result<Vocabulary, Problem> {
-    let (schema, json) = understand(file)?;
+    let schema = understand(file)?;
     if file.text != SCHEMA
-        && let Some(place) = difference(&understand(&own_text())?.1, &json)
+        && let Some(place) = difference(&meaning(&own_text())?, &meaning(file)?)
     {
         return Err(Problem::new(
             "policy-schema",
@@ -72,26 +72,31 @@ fn vocabulary(schema: Schema) -> Vocabulary {
     Vocabulary { schema, types }
 }
 
-/// The schema, and its meaning as JSON.
-fn understand(file: &Text) -> Result<(Schema, Value), Problem> {
-    let problem = |error: &DetailedError| {
-        let offset = error.source_locations.first().map_or(0, |label| label.loc.start);
-        Problem::at(
-            file.place(offset),
-            "policy-schema",
-            error.message.clone(),
-            "take the schema that comes with this version of the host",
-        )
-    };
-    let (schema, mut warnings) =
-        Schema::from_cedarschema_str(&file.text).map_err(|error| problem(&DetailedError::from(&error)))?;
-    if let Some(warning) = warnings.next() {
-        return Err(problem(&DetailedError::from(&warning)));
+fn understand(file: &Text) -> Result<Schema, Problem> {
+    let (schema, mut warnings) = Schema::from_cedarschema_str(&file.text)
+        .map_err(|error| misunderstood(file, &DetailedError::from(&error)))?;
+    match warnings.next() {
+        Some(warning) => Err(misunderstood(file, &DetailedError::from(&warning))),
+        None => Ok(schema),
     }
-    let (fragment, _) = SchemaFragment::from_cedarschema_str(&file.text)
-        .map_err(|error| problem(&DetailedError::from(&error)))?;
-    let json = fragment.to_json_value().map_err(|error| problem(&DetailedError::from(&error)))?;
-    Ok((schema, json))
+}
+
+/// What a schema says, as JSON.
+fn meaning(file: &Text) -> Result<Value, Problem> {
+    let problem = |error: DetailedError| misunderstood(file, &error);
+    let (fragment, _) =
+        SchemaFragment::from_cedarschema_str(&file.text).map_err(|error| problem((&error).into()))?;
+    fragment.to_json_value().map_err(|error| problem((&error).into()))
+}
+
+fn misunderstood(file: &Text, error: &DetailedError) -> Problem {
+    let offset = error.source_locations.first().map_or(0, |label| label.loc.start);
+    Problem::at(
+        file.place(offset),
+        "policy-schema",
+        error.message.clone(),
+        "take the schema that comes with this version of the host",
+    )
 }
 
 /// Where two schemas differ, as the path of their JSON form. Order of lists and annotations mean nothing there.

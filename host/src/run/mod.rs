@@ -65,6 +65,8 @@ pub struct Host {
     pub flags: String,
     /// Opened by the first run.
     journal: Mutex<Option<Journal>>,
+    /// The component that was loaded while the policies were.
+    ahead: Mutex<Option<Loaded>>,
 }
 
 /// A run that came to a report.
@@ -99,13 +101,44 @@ struct Run<'a> {
 
 impl Host {
     /// Loads policy and engine for a configuration.
+    ///
+    /// # Errors
+    /// A [`Fault`] for policies that cannot be used.
     pub fn open(config: Config, flags: String, requester: String) -> Result<Self, Fault> {
-        let policies = timing::phase("policies");
-        let policy = Arc::new(Policy::load(&config.policies)?);
-        drop(policies);
-        let _engine = timing::phase("engine");
-        let engine = Arc::new(Engine::new(&config.state, &config.cache, &config.limits)?);
-        Ok(Self { config, policy, engine, requester, flags, journal: Mutex::new(None) })
+        Self::open_for(config, flags, requester, None)
+    }
+
+    /// The same; where it is known which `service` is deployed next, its component and the journal are opened while the
+    /// policies are read, on another core.
+    ///
+    /// # Errors
+    /// As for [`Host::open`]: what else cannot be opened is told by the run that needs it.
+    pub fn open_for(
+        config: Config,
+        flags: String,
+        requester: String,
+        service: Option<&ServiceName>,
+    ) -> Result<Self, Fault> {
+        let (policy, opened) = std::thread::scope(|threads| {
+            let policy = threads.spawn(|| {
+                let _phase = timing::phase("policies");
+                Policy::load(&config.policies)
+            });
+            let opened = open_rest(&config, service);
+            (policy.join(), opened)
+        });
+        let lost = |_| Fault::internal("policy", "the policies' thread ended early", "report this as a bug");
+        let policy = Arc::new(policy.map_err(lost)??);
+        let (engine, ahead, journal) = opened?;
+        Ok(Self {
+            config,
+            policy,
+            engine: Arc::new(engine),
+            requester,
+            flags,
+            journal: Mutex::new(journal),
+            ahead: Mutex::new(ahead),
+        })
     }
 
     fn journal(&self) -> Result<Journal, Fault> {
@@ -195,6 +228,10 @@ impl Host {
 
     /// The component of a service; nothing where nobody knows the service.
     fn plugin(&self, service: &ServiceName) -> Result<Option<Loaded>, Fault> {
+        let ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(loaded) = ahead.filter(|loaded| loaded.which.name == *service) {
+            return Ok(Some(loaded));
+        }
         let path = self.config.component(service);
         if !path.exists() && !self.policy.knows(service) {
             return Ok(None);
@@ -363,6 +400,20 @@ impl Run<'_> {
         };
         build(&facts, steps, foreseen, result)
     }
+}
+
+/// What can be opened without the policies.
+fn open_rest(
+    config: &Config,
+    service: Option<&ServiceName>,
+) -> Result<(Engine, Option<Loaded>, Option<Journal>), Fault> {
+    let phase = timing::phase("engine");
+    let engine = Engine::new(&config.state, &config.cache, &config.limits)?;
+    drop(phase);
+    let Some(service) = service else { return Ok((engine, None, None)) };
+    // Whatever fails here is tried again, and then told, by the run.
+    let ahead = engine.load(service, &config.component(service)).ok();
+    Ok((engine, ahead, Journal::open(&config.state).ok()))
 }
 
 /// Puts the report into the journal.

@@ -80,9 +80,13 @@ fn compile(crates: &[Crate]) -> Result<HashMap<String, PathBuf>> {
     cargo.args(["build", "--quiet", "--keep-going", "--target", TARGET]);
     cargo.arg("--message-format=json-render-diagnostics");
     cargo.args(crates.iter().flat_map(|it| ["--package", it.package.as_str()]));
-    // Small modules that still have the names of functions, for the backtrace of a trap.
+    // Small modules that still have the names of functions, for the backtrace of a trap. What is not in them need not be
+    // compiled, sealed and loaded by every host.
     cargo
         .env("CARGO_PROFILE_DEV_OPT_LEVEL", "s")
+        .env("CARGO_PROFILE_DEV_LTO", "fat")
+        .env("CARGO_PROFILE_DEV_CODEGEN_UNITS", "1")
+        .env("CARGO_PROFILE_DEV_DEBUG_ASSERTIONS", "false")
         .env("CARGO_PROFILE_DEV_DEBUG", "false")
         .env("CARGO_PROFILE_DEV_STRIP", "debuginfo")
         .env("CARGO_PROFILE_DEV_PANIC", "abort")

@@ -6,7 +6,9 @@ mod started;
 mod state;
 
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinHandle;
 
 pub use started::{Started, still_same};
 use state::{ActivationState, Difference, Running};
@@ -25,6 +27,8 @@ use crate::progress::{Interrupt, Watcher};
 
 /// Between two tries for the project's lock.
 const PAUSE: Duration = Duration::from_millis(200);
+/// How old a check of the Compose files may be when it is relied upon: after a longer delivery it is made again.
+const FRESH: Duration = Duration::from_secs(5);
 /// Seconds of the longest wait: an instant cannot be moved by an arbitrary configured number.
 const DAY: u64 = 24 * 60 * 60;
 
@@ -38,6 +42,13 @@ pub struct Activation<'a> {
     started: OnceLock<Started>,
     /// How long another service's activation is waited for: no longer than one may take.
     patience: Duration,
+    early: tokio::sync::Mutex<Option<EarlyCheck>>,
+}
+
+/// A check of the Compose project that runs already.
+pub struct EarlyCheck {
+    begun: Instant,
+    task: JoinHandle<Result<(), CallError>>,
 }
 
 impl<'a> Activation<'a> {
@@ -62,6 +73,7 @@ impl<'a> Activation<'a> {
             call,
             started: OnceLock::new(),
             patience: Duration::from_secs(limits.compose_seconds.min(DAY)),
+            early: tokio::sync::Mutex::new(None),
         })
     }
 
@@ -69,6 +81,29 @@ impl<'a> Activation<'a> {
     #[must_use]
     pub fn started(&self) -> Option<&Started> {
         self.started.get()
+    }
+
+    /// A check of the Compose project that was begun a moment ago is not made twice.
+    #[must_use]
+    pub fn with_check(mut self, early: Option<EarlyCheck>) -> Self {
+        self.early = tokio::sync::Mutex::new(early);
+        self
+    }
+
+    /// Begins the check of the Compose project. It only reads: it may run while the image is delivered.
+    #[must_use]
+    pub fn begin_check(&self) -> EarlyCheck {
+        let (compose, call) = (self.compose.clone(), self.call.clone());
+        EarlyCheck { begun: Instant::now(), task: tokio::spawn(async move { compose.check(&call).await }) }
+    }
+
+    async fn check_project(&self) -> Result<(), CallError> {
+        match self.early.lock().await.take() {
+            Some(early) if early.begun.elapsed() < FRESH => early.task.await.map_err(|error| {
+                CallError::Other(format!("the check of the Compose files ended early: {error}"))
+            })?,
+            _ => self.compose.check(self.call).await,
+        }
     }
 
     /// The stable names as the Compose file's `image` means them.
@@ -257,7 +292,10 @@ impl Change for Activation<'_> {
     type State = ActivationState;
 
     async fn probe(&self) -> Result<ActivationState, CallError> {
-        let state = self.state().await?;
+        // Reads that do not wait for each other; the first that refuses, in this order, is told.
+        let (state, fits, free) =
+            tokio::join!(self.state(), self.check_project(), Box::pin(self.check_containers()));
+        let state = state?;
         for (repository, tag) in self.pinned_names() {
             let name = format!("{repository}:{tag}");
             if let Some(Some(other)) = state.names.get(&name)
@@ -266,8 +304,8 @@ impl Change for Activation<'_> {
                 return Err(foreign(self.engine, &name, other, self.identity));
             }
         }
-        self.compose.check(self.call).await?;
-        self.check_containers().await?;
+        fits?;
+        free?;
         Ok(state)
     }
 

@@ -40,7 +40,7 @@ use crate::lock::TargetLock;
 use crate::names::{ConfigName, ContainerName, RuntimeName, ServiceName};
 use crate::operation::{Activate, Deliver, ExpectHealth, HealthTarget, Operation, stamp_prefix};
 use crate::step::Step;
-use activation::{Activation, Started};
+use activation::{Activation, EarlyCheck, Started};
 use delivery::Delivery;
 use docker::Engine;
 use health::{HealthSource, Locate};
@@ -54,6 +54,8 @@ pub struct FarSides {
     engines: BTreeMap<RuntimeName, OnceCell<Engine>>,
     /// The containers that this run started: they must still be the same ones when their health is good.
     started: Mutex<BTreeMap<(RuntimeName, ContainerName), Started>>,
+    /// Checks that were begun while an image was delivered.
+    early: Mutex<Vec<(Activate, EarlyCheck)>>,
 }
 
 impl FarSides {
@@ -65,6 +67,7 @@ impl FarSides {
             secrets: Arc::new(Sources::new(config)),
             engines: config.runtimes.keys().map(|name| (name.clone(), OnceCell::new())).collect(),
             started: Mutex::new(BTreeMap::new()),
+            early: Mutex::new(Vec::new()),
             config: config.clone(),
         }
     }
@@ -145,11 +148,41 @@ impl FarSides {
                 stoppable(ask, async { probed(&self.delivery(ask, call).await?).await }).await.map(Some)
             }
             Operation::Activate(call) => {
-                let probed = async { probed(&self.activation(ask, call).await?).await };
+                let early = self.take_early(call);
+                let probed = async { probed(&self.activation(ask, call).await?.with_check(early)).await };
                 stoppable(ask, Box::pin(probed)).await.map(Some)
             }
             _ => Ok(None),
         }
+    }
+
+    /// Begins, beside the delivery `ask`, the reads of the activation that follows it in the same recording, which policy
+    /// permitted when it was recorded. They take as long as a delivery whose layers are there.
+    pub(super) async fn look_ahead(&self, ask: &Ask<'_>, recorded: &[Step]) {
+        let Operation::Deliver(delivery) = ask.operation else { return };
+        let next = recorded.iter().find_map(|step| match &step.operation {
+            Operation::Activate(call)
+                if step.verdict.allowed && call.runtime == delivery.runtime && step.seq > ask.seq =>
+            {
+                Some(call)
+            }
+            _ => None,
+        });
+        let Some(call) = next else { return };
+        // What goes wrong here is told by the activation itself.
+        if let Ok(activation) = self.activation(ask, call).await {
+            self.early().push((call.clone(), activation.begin_check()));
+        }
+    }
+
+    fn early(&self) -> std::sync::MutexGuard<'_, Vec<(Activate, EarlyCheck)>> {
+        self.early.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_early(&self, call: &Activate) -> Option<EarlyCheck> {
+        let mut early = self.early();
+        let at = early.iter().position(|(begun, _)| begun == call)?;
+        Some(early.swap_remove(at).1)
     }
 
     /// Makes a change; answers with what is there now.
