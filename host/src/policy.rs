@@ -65,6 +65,15 @@ impl Principal {
             Self::BuiltIn { .. } => None,
         }
     }
+
+    /// For people: which component it is.
+    #[must_use]
+    pub fn named(&self) -> String {
+        match self {
+            Self::Plugin { plugin, digest } => format!("plugin {plugin} ({digest})"),
+            Self::BuiltIn { built_in } => built_in.as_str().to_owned(),
+        }
+    }
 }
 
 impl std::fmt::Display for Principal {
@@ -91,12 +100,6 @@ impl BuiltIn {
         match self {
             Self::Doctor => "doctor",
         }
-    }
-}
-
-impl std::fmt::Display for Principal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "plugin {} ({})", self.plugin, self.digest)
     }
 }
 

@@ -59,7 +59,7 @@ impl Halt {
     pub fn by(self, plugin: &Principal) -> Self {
         match self {
             Self::Diverged { seq, expected, got, .. } => {
-                Self::Diverged { who: plugin.to_string(), seq, expected, got }
+                Self::Diverged { who: plugin.named(), seq, expected, got }
             }
             other => other,
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use host::backend::Backend;
+use host::backend::secrets::Sources;
 use host::gate::{Gate, Subject};
 use host::journal::{Begin, Journal, OnFailure};
 use host::names::Digest;
@@ -59,16 +60,17 @@ fn gate(host: &Host, interrupt: Interrupt) -> Result<Gate> {
     let request = stage::request(Mode::Plan)?;
     let log = Journal::open(&host.config.state)?.begin(&begin(host, &request))?;
     let subject = Subject {
-        principal: Principal { plugin: request.service, digest: Digest::of(b"bench") },
+        principal: Principal::Plugin { plugin: request.service, digest: Digest::of(b"bench") },
         context: Context {
-            environment: request.environment,
+            environment: Some(request.environment),
             operator: host.requester.clone(),
             weekday: Weekday::Monday,
             minute_of_day: 600,
         },
     };
     let policy = Arc::clone(&host.policy);
-    Ok(Gate::new(policy, subject, log, Backend::Predicting, Nobody::new(), interrupt, u64::MAX))
+    let backend = Backend::Predicting(Arc::new(Sources::new(&host.config)));
+    Ok(Gate::new(policy, subject, log, backend, Nobody::new(), interrupt, u64::MAX))
 }
 
 fn begin<'a>(host: &'a Host, request: &'a host::run::Request) -> Begin<'a> {

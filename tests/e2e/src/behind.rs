@@ -160,7 +160,7 @@ pub struct Scene {
 impl Scene {
     /// Sets the stage.
     #[must_use]
-    pub fn new() -> Self {
+    pub fn set() -> Self {
         let bench = Bench::from_environment().expect("the lab");
         let registry = Faulty::before(bench.registry().address()).expect("a proxy");
         let elsewhere = Faulty::alone(|_| Some(Answer::new("200 OK", "{}").steps())).expect("a server");

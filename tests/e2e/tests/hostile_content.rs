@@ -19,7 +19,7 @@ use lab::faulty::{Answer, Step};
 fn a_layer_never_gets_out_of_the_engines_store() {
     let escaped = PathBuf::from("/tmp/host-lab-escaped");
     assert!(!escaped.exists(), "{} is not this test's", escaped.display());
-    let scene = Scene::new();
+    let scene = Scene::set();
     let upwards = "../".repeat(12) + "tmp/host-lab-escaped";
     for (name, image) in [
         ("a name that leads out", scene.image_of("upwards", |image| image.file(&upwards))),
@@ -46,7 +46,7 @@ fn a_layer_never_gets_out_of_the_engines_store() {
 #[test]
 fn a_manifest_of_100_megabytes_is_never_held() {
     const MEGABYTES: u64 = 100;
-    let scene = Scene::new();
+    let scene = Scene::set();
     let image = scene.image("100 MB");
     scene.registry.set(|asked| (asked.method == "HEAD").then(|| Answer::new("404 Not Found", "").steps()));
     let (run, usual) = measured(&mut deploying(&scene, &image));

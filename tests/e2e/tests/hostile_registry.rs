@@ -33,7 +33,7 @@ fn busy(status: &str, retry_after: &str) -> Steps {
 
 #[test]
 fn the_table_of_hostile_registries() {
-    let mut scene = Scene::new();
+    let mut scene = Scene::set();
     contents(&mut scene);
     names_and_tags(&mut scene);
     elsewhere(&mut scene);

@@ -115,7 +115,9 @@ impl Compose {
         let finished = match self.run(&argv, &made_up, Stdio::null()).await {
             Ok(finished) if finished.success => finished,
             Ok(finished) => {
-                let said = self.said(&finished, &argv);
+                let said = self
+                    .said(&finished, &argv)
+                    .unwrap_or_else(|| format!("it {} and said nothing", finished.ending));
                 return vec![Finding::problem(
                     format!("Compose cannot resolve {}: {said}", self.files_shown()),
                     "mend what it complains of; no deploy of this project works before",
