@@ -41,7 +41,7 @@ impl Activation<'_> {
         self.engine.back().await;
         // Half of the way back would leave a stamp and names that contradict what runs.
         if let Some(why) = self.no_way_back(before).await {
-            return vec![format!("the activation ({why})")];
+            return vec![format!("the activation, so names and stamp stay as it left them ({why})")];
         }
         let mut left = Vec::new();
         if let Err(error) = self.stamp_back(before) {
@@ -64,11 +64,14 @@ impl Activation<'_> {
         left
     }
 
+    /// Why nothing can be taken back now; nothing where it can.
     async fn no_way_back(&self, before: &ActivationState) -> Option<String> {
-        let image = &before.container.as_ref()?.image;
-        match self.engine.image(image).await {
+        let Some(old) = &before.container else {
+            return self.container().await.err().map(|error| error.to_string());
+        };
+        match self.engine.image(&old.image).await {
             Ok(Some(_)) => None,
-            Ok(None) => Some(format!("image {image}, which ran before, is no longer in this engine")),
+            Ok(None) => Some(format!("image {}, which ran before, is no longer in this engine", old.image)),
             Err(error) => Some(error.to_string()),
         }
     }
