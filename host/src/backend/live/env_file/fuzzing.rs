@@ -6,7 +6,7 @@
     reason = "a panic is how a broken rule is told, to libFuzzer and to a test"
 )]
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
 
 use super::decode::Values;
@@ -145,10 +145,13 @@ pub fn secrets(input: &[u8]) {
             assert_hidden(&secrets.hide(&format!("{said} invalid: {form}, so")), &values);
         }
     }
+    // A line that cannot be read is repeated whole.
     for (_, line) in lines(file) {
         let line = String::from_utf8_lossy(line);
-        let once = [line.trim().to_owned()];
-        assert_hidden(&secrets.hide(&format!("unexpected {line}!")), &once);
+        let told = secrets.hide(&format!("unexpected {line}!"));
+        let line = reduced_text(line.trim());
+        let whole = told.split(HIDDEN).any(|part| reduced_text(part).contains(&line));
+        assert!(!whole || line.chars().count() < SHORT, "{line:?} survives in {told:?}");
     }
     if values.is_empty() && !said.contains(HIDDEN) && file.trim_ascii().is_empty() {
         assert_eq!(secrets.hide(&said), said, "nothing is taken out without a reason");
@@ -160,7 +163,8 @@ pub fn values(file: &[u8]) -> Vec<String> {
     let mut decoded = Values::default();
     let both =
         |entry: &text::Entry<'_>| [String::from_utf8_lossy(entry.value).into_owned(), decoded.next(entry)];
-    text::entries(file).iter().flat_map(both).collect()
+    let values: BTreeSet<_> = text::entries(file).iter().flat_map(both).collect();
+    values.into_iter().collect()
 }
 
 /// No value, and no longer piece of one, is in a text that was made fit for telling.
