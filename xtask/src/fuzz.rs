@@ -1,6 +1,6 @@
 //! `cargo xtask fuzz`: looks for input that breaks a rule of `host::fuzzing`.
 //!
-//! The compiler of `rust-toolchain.toml` is enough: coverage needs no nightly one, and AddressSanitizer, which does, has
+//! The compiler of `rust-toolchain.toml` is enough: coverage needs no nightly one, and `AddressSanitizer`, which does, has
 //! nothing to find in safe Rust.
 
 use std::{

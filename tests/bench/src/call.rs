@@ -31,7 +31,7 @@ pub fn measure(table: &mut Table) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build()?;
     let interrupt = || Interrupt::pair().1;
     let operations: Vec<Operation> = runtime
-        .block_on(host.deploy(&stage::request(Mode::DryRun)?, None, Nobody::new(), interrupt()))?
+        .block_on(host.deploy(&stage::request(Mode::DryRun)?, None, Nobody::listens(), interrupt()))?
         .recording
         .ok_or("the dry run recorded nothing")?
         .steps()
@@ -70,7 +70,7 @@ fn gate(host: &Host, interrupt: Interrupt) -> Result<Gate> {
     };
     let policy = Arc::clone(&host.policy);
     let backend = Backend::Predicting(Arc::new(Sources::new(&host.config)));
-    Ok(Gate::new(policy, subject, log, backend, Nobody::new(), interrupt, u64::MAX))
+    Ok(Gate::new(policy, subject, log, backend, Nobody::listens(), interrupt, u64::MAX))
 }
 
 fn begin<'a>(host: &'a Host, request: &'a host::run::Request) -> Begin<'a> {

@@ -113,7 +113,7 @@ fn stamp(project: &Project, commit: &str) -> Result<()> {
         .flat_map(|line| [line, "\n"])
         .collect();
     for (key, value) in [("COMMIT", commit), ("REQUESTED_COMMIT", commit), ("SERVICE_ID", SERVICE)] {
-        text += &format!("{prefix}{key}={value}\n");
+        text.extend([&prefix, key, "=", value, "\n"]);
     }
     let mut opened = fs::File::create(&file)?;
     Ok(opened.write_all(text.as_bytes())?)

@@ -29,10 +29,10 @@ impl Stage {
     pub fn new() -> Result<Self> {
         let folder = TempDir::with_prefix("host-bench-")?;
         let text = format!(
-            "plugins = {:?}\npolicies = {:?}\nstate = \"state\"\ncache = \"cache\"\n\
+            "plugins = {}\npolicies = {}\nstate = \"state\"\ncache = \"cache\"\n\
              [runtimes.main-server]\nkind = \"compose\"\n",
-            lab::paths::plugins()?,
-            lab::paths::policies()
+            quoted(&lab::paths::plugins()?),
+            quoted(&lab::paths::policies())
         );
         std::fs::write(folder.path().join("host.toml"), text)?;
         Ok(Self { folder })
@@ -90,12 +90,17 @@ pub fn request(mode: Mode) -> Result<Request> {
     })
 }
 
+/// A basic string of TOML is written like a string of JSON.
+fn quoted(path: &Path) -> serde_json::Value {
+    serde_json::Value::from(path.display().to_string())
+}
+
 /// Nobody listens.
 pub struct Nobody;
 
 impl Nobody {
     /// As a run takes it.
-    pub fn new() -> Arc<dyn Audience> {
+    pub fn listens() -> Arc<dyn Audience> {
         Arc::new(Self)
     }
 }
