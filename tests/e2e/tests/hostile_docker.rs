@@ -145,6 +145,7 @@ fn while_the_image_comes() {
     let has = |name: &str| docker.run(&["image", "inspect", name]).is_ok();
     let run = on_stage.engine_row("name left behind", Leaves::Something, LIVE, untagged(usize::MAX));
     assert!(has(&passing_name(&run)), "it is there");
+    docker.run(&["image", "rm", &passing_name(&run)]).expect("removed");
     let run = on_stage.engine_row("name left behind, then rolled back", Leaves::Nothing, BACK, untagged(1));
     assert!(!has(&passing_name(&run)), "it was taken back");
     insta::assert_snapshot!(on_stage.finish());
