@@ -45,10 +45,16 @@ pub struct Activation<'a> {
     early: tokio::sync::Mutex<Option<EarlyCheck>>,
 }
 
-/// A check of the Compose project that runs already.
+/// A check of the Compose project that runs already; it ends with whoever was to rely on it.
 pub struct EarlyCheck {
     begun: Instant,
     task: JoinHandle<Result<(), CallError>>,
+}
+
+impl Drop for EarlyCheck {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 impl<'a> Activation<'a> {
@@ -99,7 +105,7 @@ impl<'a> Activation<'a> {
 
     async fn check_project(&self) -> Result<(), CallError> {
         match self.early.lock().await.take() {
-            Some(early) if early.begun.elapsed() < FRESH => early.task.await.map_err(|error| {
+            Some(mut early) if early.begun.elapsed() < FRESH => (&mut early.task).await.map_err(|error| {
                 CallError::Other(format!("the check of the Compose files ended early: {error}"))
             })?,
             _ => self.compose.check(self.call).await,
