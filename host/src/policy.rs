@@ -65,15 +65,6 @@ impl Principal {
             Self::BuiltIn { .. } => None,
         }
     }
-
-    /// For people: which component it is.
-    #[must_use]
-    pub fn named(&self) -> String {
-        match self {
-            Self::Plugin { plugin, digest } => format!("plugin {plugin} ({digest})"),
-            Self::BuiltIn { built_in } => built_in.as_str().to_owned(),
-        }
-    }
 }
 
 impl std::fmt::Display for Principal {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, CommandFactory};
 
-use super::{Cli, print};
+use super::{Cli, print_own};
 use crate::fault::Fault;
 
 /// Print the manual page of this program, or write one page for each command
@@ -24,7 +24,7 @@ pub fn run(args: &ManArgs) -> Result<u8, Fault> {
     if let Some(folder) = &args.out {
         write(folder, &pages)?;
     } else if let Some(main) = pages.first() {
-        print(&main.text)?;
+        print_own(&main.text)?;
     }
     Ok(0)
 }

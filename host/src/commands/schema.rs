@@ -6,7 +6,7 @@
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value};
 
-use super::{Output, print, print_json};
+use super::{Output, print, print_json, print_own};
 use crate::fault::Fault;
 
 /// Print the JSON Schema of a document that `--output json` prints
@@ -77,7 +77,7 @@ impl Document {
 
 pub fn run(args: &SchemaArgs, output: Output) -> Result<u8, Fault> {
     match (args.document, output) {
-        (Some(document), _) => print(document.kept())?,
+        (Some(document), _) => print_own(document.kept())?,
         (None, Output::Json) => print_json(&all()?)?,
         (None, Output::Text) => {
             let lines = Document::value_variants()

@@ -56,12 +56,12 @@ pub enum Halt {
 impl Halt {
     /// With the name of the plugin that brought it about.
     #[must_use]
-    pub fn by(self, plugin: &Principal) -> Self {
-        match self {
-            Self::Diverged { seq, expected, got, .. } => {
-                Self::Diverged { who: plugin.named(), seq, expected, got }
+    pub fn by(self, principal: &Principal) -> Self {
+        match (self, principal) {
+            (Self::Diverged { seq, expected, got, .. }, Principal::Plugin { plugin, digest }) => {
+                Self::Diverged { who: format!("plugin {plugin} ({digest})"), seq, expected, got }
             }
-            other => other,
+            (other, _) => other,
         }
     }
 
