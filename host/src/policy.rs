@@ -33,7 +33,7 @@ use explain::Denial;
 pub(crate) use files::other_writer;
 use ownership::Ownership;
 use problem::Problems;
-use question::Question;
+use question::{Asking, Question};
 use rules::{Rule, Rules};
 use schema::Vocabulary;
 
@@ -318,11 +318,18 @@ impl Policy {
     pub fn decide_all(&self, requests: &[Request]) -> Decision {
         let mut permits = BTreeSet::new();
         let mut denials = Vec::new();
+        let mut last: Option<(&Request, Result<Asking, String>)> = None;
         for request in requests {
-            match self.judge(request) {
+            let same = |one: &Request| one.principal == request.principal && one.context == request.context;
+            let asking = match last.take() {
+                Some((one, asking)) if same(one) => asking,
+                _ => Asking::new(request, &self.vocabulary, &self.ownership),
+            };
+            match self.judge(request, asking.as_ref()) {
                 Ok(policies) => permits.extend(policies),
                 Err(denial) => denials.push(denial),
             }
+            last = Some((request, asking));
         }
         if denials.is_empty() {
             return Decision { allowed: true, policies: permits.into_iter().collect(), reason: None };
@@ -337,14 +344,20 @@ impl Policy {
     }
 
     /// The policies that permit `request`, or why it is denied.
-    fn judge<'a>(&self, request: &'a Request) -> Result<Vec<String>, Denial<'a>> {
+    fn judge<'a>(
+        &self,
+        request: &'a Request,
+        asking: Result<&Asking, &String>,
+    ) -> Result<Vec<String>, Denial<'a>> {
         if !self.usable {
             return Err(Denial::without_policies(request));
         }
         if request.principal.plugin().is_some_and(|plugin| !self.knows(plugin)) {
             return Err(Denial::unknown_plugin(request, &self.ownership));
         }
-        let question = Question::new(request, &self.vocabulary, &self.ownership)
+        let question = asking
+            .map_err(String::clone)
+            .and_then(|asking| Question::of(&request.access, asking, &self.vocabulary, &self.ownership))
             .map_err(|error| Denial::unanswerable(request, &error))?;
         let response =
             Authorizer::new().is_authorized(&question.request, self.rules.set(), &question.entities);

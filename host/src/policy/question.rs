@@ -8,13 +8,34 @@ use super::Principal;
 use super::ownership::{Ownership, Share};
 use super::schema::Vocabulary;
 use super::shape::Owned;
-use crate::access::Resource;
+use crate::access::{Access, Resource};
 
 /// What the rules are evaluated over. They look no further than this (`rules`: depth), so the whole of the entities
 /// file is not needed, and a decision costs the same for one service and for a hundred.
 pub(super) struct Question {
     pub(super) request: Request,
     pub(super) entities: Entities,
+}
+
+/// Who asks, in which circumstances: the same for everything that one operation touches.
+pub(super) struct Asking {
+    principal: EntityUid,
+    /// A plugin with its service and team.
+    entity: Option<Entity>,
+    context: Context,
+}
+
+impl Asking {
+    /// # Errors
+    /// Why the rules cannot be asked this, in words.
+    pub(super) fn new(
+        asked: &super::Request,
+        vocabulary: &Vocabulary,
+        ownership: &Ownership,
+    ) -> Result<Self, String> {
+        let (principal, entity) = asking(&asked.principal, vocabulary, ownership)?;
+        Ok(Self { principal, entity, context: circumstances(&asked.context, vocabulary)? })
+    }
 }
 
 impl Question {
@@ -25,13 +46,23 @@ impl Question {
         vocabulary: &Vocabulary,
         ownership: &Ownership,
     ) -> Result<Self, String> {
-        let resource = &asked.access.resource;
-        let (principal, asking) = asking(&asked.principal, vocabulary, ownership)?;
+        Self::of(&asked.access, &Asking::new(asked, vocabulary, ownership)?, vocabulary, ownership)
+    }
+
+    /// # Errors
+    /// Why the rules cannot be asked this, in words.
+    pub(super) fn of(
+        access: &Access,
+        asking: &Asking,
+        vocabulary: &Vocabulary,
+        ownership: &Ownership,
+    ) -> Result<Self, String> {
+        let resource = &access.resource;
         let touched = vocabulary.uid(resource.kind.as_str(), &resource.id)?;
         let mut entities = belongings(resource, touched.clone(), vocabulary, ownership)?;
-        entities.extend(asking);
-        let action = vocabulary.uid("Action", asked.access.action.as_str())?;
-        let context = circumstances(&asked.context, vocabulary)?;
+        entities.extend(asking.entity.clone());
+        let action = vocabulary.uid("Action", access.action.as_str())?;
+        let (principal, context) = (asking.principal.clone(), asking.context.clone());
         Ok(Self {
             request: Request::new(principal, action, touched, context, Some(vocabulary.schema()))
                 .map_err(|error| error.to_string())?,

@@ -18,7 +18,7 @@ use host::step::Pass;
 
 use crate::Result;
 use crate::sample::{self, Samples};
-use crate::stage::{self, Nobody, Stage};
+use crate::stage::{self, Stage};
 use crate::table::Table;
 
 /// Of each operation of the plan.
@@ -31,7 +31,7 @@ pub fn measure(table: &mut Table) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build()?;
     let interrupt = || Interrupt::pair().1;
     let operations: Vec<Operation> = runtime
-        .block_on(host.deploy(&stage::request(Mode::DryRun)?, None, Nobody::listens(), interrupt()))?
+        .block_on(host.deploy(&stage::request(Mode::DryRun)?, None, stage::nobody(), interrupt()))?
         .recording
         .ok_or("the dry run recorded nothing")?
         .steps()
@@ -70,7 +70,7 @@ fn gate(host: &Host, interrupt: Interrupt) -> Result<Gate> {
     };
     let policy = Arc::clone(&host.policy);
     let backend = Backend::Predicting(Arc::new(Sources::new(&host.config)));
-    Ok(Gate::new(policy, subject, log, backend, Nobody::listens(), interrupt, u64::MAX))
+    Ok(Gate::new(policy, subject, log, backend, stage::nobody(), interrupt, u64::MAX))
 }
 
 fn begin<'a>(host: &'a Host, request: &'a host::run::Request) -> Begin<'a> {

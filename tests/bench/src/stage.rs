@@ -92,18 +92,15 @@ pub fn request(mode: Mode) -> Result<Request> {
 
 /// A basic string of TOML is written like a string of JSON.
 fn quoted(path: &Path) -> serde_json::Value {
-    serde_json::Value::from(path.display().to_string())
+    serde_json::Value::String(path.display().to_string())
 }
 
-/// Nobody listens.
-pub struct Nobody;
-
-impl Nobody {
-    /// As a run takes it.
-    pub fn listens() -> Arc<dyn Audience> {
-        Arc::new(Self)
-    }
+/// An audience that does not listen.
+pub fn nobody() -> Arc<dyn Audience> {
+    Arc::new(Nobody)
 }
+
+struct Nobody;
 
 impl Audience for Nobody {
     fn begins(&self, _: Pass, _: u32, _: &Operation) -> Box<dyn Watcher> {
