@@ -78,13 +78,12 @@ struct Steps(Vec<(String, Samples)>);
 
 impl Steps {
     fn push(&mut self, step: &str, took: Duration) {
-        match self.0.iter_mut().find(|(known, _)| known == step) {
-            Some((_, samples)) => samples.push(took),
-            None => {
-                let mut samples = Samples::default();
-                samples.push(took);
-                self.0.push((step.to_owned(), samples));
-            }
+        if let Some((_, samples)) = self.0.iter_mut().find(|(known, _)| known == step) {
+            samples.push(took);
+        } else {
+            let mut samples = Samples::default();
+            samples.push(took);
+            self.0.push((step.to_owned(), samples));
         }
     }
 }
