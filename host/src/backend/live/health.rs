@@ -104,6 +104,8 @@ enum Seen {
     Payload(Vec<Check>),
     /// Something else, or nothing, in words.
     Unusable { retryable: bool, what: String },
+    /// The deadline left it less time than a poll gets, and that was not enough: what was being waited for.
+    CutShort(String),
 }
 
 impl Poll<'_> {
@@ -113,34 +115,38 @@ impl Poll<'_> {
         watcher: &dyn Watcher,
     ) -> Result<Vec<Check>, CallError> {
         let until = http::deadline(self.within);
-        let mut last = None;
+        let mut last: Option<Seen> = None;
         let mut pause = FIRST_PAUSE;
         loop {
-            match self.once(source, left(until).min(POLL)).await? {
-                Some(Seen::Payload(checks)) if checks.iter().all(|check| check.satisfied) => {
+            let seen = match (self.once(source, left(until).min(POLL)).await?, last) {
+                (Seen::Payload(checks), _) if checks.iter().all(|check| check.satisfied) => {
                     return Ok(checks);
                 }
-                // Where the deadline cut the poll short, what was seen before says more.
-                seen => last = seen.or(last),
-            }
-            watcher.note(&self.waiting(last.as_ref()));
+                // What was seen before says more.
+                (Seen::CutShort(_), Some(last)) => last,
+                (seen, _) => seen,
+            };
+            watcher.note(&self.waiting(&seen));
             sleep(pause.min(left(until))).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
             if left(until).is_zero() {
-                return self.verdict(last);
+                return self.verdict(seen);
             }
+            last = Some(seen);
         }
     }
 
-    /// One look at the payload; nothing if the deadline left it less time than a poll gets, and that was not enough.
-    async fn once(&self, source: &impl Locate, within: Duration) -> Result<Option<Seen>, CallError> {
+    /// One look at the payload.
+    async fn once(&self, source: &impl Locate, within: Duration) -> Result<Seen, CallError> {
         let until = http::deadline(within);
-        let unusable = |retryable, what| Ok(Some(Seen::Unusable { retryable, what }));
+        let unusable = |retryable, what| Ok(Seen::Unusable { retryable, what });
         let source = match timeout(within, source.locate()).await {
             Ok(Ok(source)) => source,
             Ok(Err(CallError::Unavailable(why))) => return unusable(true, why),
             Ok(Err(error)) => return Err(error),
-            Err(_) if within < POLL => return Ok(None),
+            Err(_) if within < POLL => {
+                return Ok(Seen::CutShort("its address was being looked up".to_owned()));
+            }
             Err(_) => return unusable(true, format!("no address was found within {}", seconds(within))),
         };
         let HealthSource { authority, path, deploy } = source;
@@ -149,21 +155,23 @@ impl Poll<'_> {
         let bounds = Bounds { body_bytes: self.body_bytes, within: left(until) };
         match http::send(&request, bounds).await {
             Ok(response) => match payload::read(&response, deploy) {
-                Ok(payload) => Ok(Some(Seen::Payload(payload::check(&payload, &self.call.expectations)))),
+                Ok(payload) => Ok(Seen::Payload(payload::check(&payload, &self.call.expectations))),
                 Err(what) => unusable(response.status().is_server_error(), what),
             },
-            Err(HttpError { failure: Failure::TimedOut { .. }, .. }) if within < POLL => Ok(None),
+            Err(HttpError { request, failure: Failure::TimedOut { stage, .. } }) if within < POLL => {
+                Ok(Seen::CutShort(format!("{request}, cut short while {stage}")))
+            }
             Err(error) => unusable(error.failure.retryable(), error.to_string()),
         }
     }
 
     /// One line for whoever watches.
-    fn waiting(&self, last: Option<&Seen>) -> String {
+    fn waiting(&self, last: &Seen) -> String {
         let target = &self.call.target;
         match last {
-            None => format!("waiting for {target} to answer"),
-            Some(Seen::Unusable { what, .. }) => format!("waiting for {target}: {what}"),
-            Some(Seen::Payload(checks)) => {
+            Seen::CutShort(_) => format!("waiting for {target} to answer"),
+            Seen::Unusable { what, .. } => format!("waiting for {target}: {what}"),
+            Seen::Payload(checks) => {
                 let pending = checks.iter().zip(&self.call.expectations).find(|(check, _)| !check.satisfied);
                 let why = pending.map(|(check, expectation)| payload::difference(check, expectation));
                 format!("waiting for {target}: {}", why.unwrap_or_default())
@@ -171,7 +179,7 @@ impl Poll<'_> {
         }
     }
 
-    fn verdict(&self, last: Option<Seen>) -> Result<Vec<Check>, CallError> {
+    fn verdict(&self, last: Seen) -> Result<Vec<Check>, CallError> {
         let call = self.call;
         let expected: Vec<_> = call.expectations.iter().map(payload::expectation).collect();
         let expected = match expected.as_slice() {
@@ -180,16 +188,16 @@ impl Poll<'_> {
         };
         let within = seconds(self.within);
         match last {
-            Some(Seen::Payload(checks)) => Ok(checks),
-            Some(Seen::Unusable { retryable, what }) => {
+            Seen::Payload(checks) => Ok(checks),
+            Seen::Unusable { retryable, what } => {
                 let text = format!(
                     "{} gave no health payload within {within} (expected {expected}); last: {what}",
                     call.target
                 );
                 Err(if retryable { CallError::Unavailable(text) } else { CallError::Mismatch(text) })
             }
-            None => Err(CallError::Unavailable(format!(
-                "{}: nothing answered within {within} (expected {expected})",
+            Seen::CutShort(what) => Err(CallError::Unavailable(format!(
+                "{}: nothing answered within {within} (expected {expected}); last: {what}",
                 call.target
             ))),
         }

@@ -12,13 +12,15 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1;
-use hyper::header::{ACCEPT, CONNECTION, CONTENT_LENGTH, HOST, HeaderValue, TRANSFER_ENCODING, USER_AGENT};
-use hyper::{Method, Response};
+use hyper::header::{
+    ACCEPT, CONNECTION, CONTENT_LENGTH, HOST, HeaderValue, LOCATION, TRANSFER_ENCODING, USER_AGENT,
+};
+use hyper::{Method, Response, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
-use crate::words::seconds;
+use crate::words::{quoted, seconds};
 
 /// Longest status line and headers of an answer, in bytes.
 const HEADER_BYTES: usize = 16 << 10;
@@ -26,6 +28,8 @@ const HEADER_BYTES: usize = 16 << 10;
 const HEADERS: usize = 64;
 /// Largest read buffer of a connection, in bytes; hyper wants at least 8 KiB.
 const BUFFER_BYTES: usize = 64 << 10;
+/// Characters of a redirect's target that a message repeats.
+const SHOWN: usize = 120;
 /// No deadline is further away: an [`Instant`] cannot be moved by an arbitrary configured number.
 const LONGEST: Duration = Duration::from_hours(24);
 
@@ -152,6 +156,19 @@ pub async fn send(request: &Request<'_>, bounds: Bounds) -> Result<Response<Byte
 /// The value of a header, if it is there and is text.
 pub fn header(response: &Response<Bytes>, name: impl AsRef<str>) -> Option<&str> {
     response.headers().get(name.as_ref()).and_then(|value| value.to_str().ok())
+}
+
+/// Scheme, host and port of where a redirect points, never a user, a path or a token in it.
+pub fn redirect_target(response: &Response<Bytes>) -> String {
+    let Some(location) = header(response, LOCATION) else { return "nowhere".to_owned() };
+    let Ok(uri) = location.parse::<Uri>() else { return "an unreadable address".to_owned() };
+    match (uri.scheme_str(), uri.host(), uri.port_u16()) {
+        (None, None, _) => "another path of its own".to_owned(),
+        (scheme, host, port) => {
+            let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+            quoted(&format!("{}://{}{port}", scheme.unwrap_or("http"), host.unwrap_or_default()), SHOWN)
+        }
+    }
 }
 
 async fn exchange(request: &Request<'_>, bounds: Bounds) -> Result<Response<Bytes>, Failure> {

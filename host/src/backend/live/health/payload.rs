@@ -25,7 +25,7 @@ const FOUND_TEXT: usize = 512;
 pub fn read(response: &Response<Bytes>, deploy: Option<Value>) -> Result<Value, String> {
     let refused = |why: String| Err(format!("{why}: {}", described(response)));
     if response.status().is_redirection() {
-        return refused("a redirect, which is not followed".to_owned());
+        return refused(format!("a redirect to {}, which is not followed", http::redirect_target(response)));
     }
     if response.status() != 200 {
         return refused("not the status 200".to_owned());

@@ -100,7 +100,7 @@ async fn what_is_no_payload_in_the_end_is_an_error_that_says_what_came() {
         (answer("503 Busy", &[], "\u{1b}[2J"), "unavailable", r#"beginning "\u{1b}[2J""#),
         (answer("404 Not Found", &[], "no"), "mismatch", "404 Not Found"),
         (answer("200 OK", &[("Content-Type", "text/html")], "<html>"), "mismatch", "\"text/html\""),
-        (moved, "mismatch", "redirect"),
+        (moved, "mismatch", r#"a redirect to "http://elsewhere", which is not followed"#),
         (ok(r#"{"deploy":{"commit":"new","commit":"new"}}"#), "mismatch", "stands twice"),
         (ok("null"), "mismatch", "no object"),
         (endless, "mismatch", "longer than 1000 bytes"),
@@ -121,8 +121,10 @@ async fn what_is_no_payload_in_the_end_is_an_error_that_says_what_came() {
 async fn silence_and_dripping_end_at_the_deadline() {
     let drip = Step::Repeat(b" ".to_vec(), Duration::from_millis(50));
     let cases = [vec![Step::Hang], vec![Step::Send(head("200 OK", JSON)), drip]];
-    for result in join_all(cases.map(in_the_end)).await {
+    let stages = ["waiting for the answer", "reading the answer"];
+    for (result, stage) in join_all(cases.map(in_the_end)).await.into_iter().zip(stages) {
         let error = result.expect_err("no answer");
+        assert!(error.to_string().ends_with(&format!("/health, cut short while {stage}")), "{error}");
         assert_eq!(error.code(), "unavailable");
         assert!(error.to_string().contains("nothing answered within 1 s"), "{error}");
     }

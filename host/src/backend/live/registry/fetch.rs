@@ -1,8 +1,8 @@
 //! Reads of one repository: asked, asked again where that helps, and believed only as far as its digest goes.
 
 use bytes::Bytes;
-use hyper::header::{CONTENT_TYPE, LOCATION};
-use hyper::{Method, Response, StatusCode, Uri};
+use hyper::header::CONTENT_TYPE;
+use hyper::{Method, Response, StatusCode};
 use tokio::time::{Instant, sleep};
 
 use super::document::{ACCEPT, Descriptor, Document, is_understood};
@@ -197,7 +197,7 @@ fn refusal(
     attempts: u32,
 ) -> CallError {
     if status.is_redirection() {
-        let target = http::header(response, LOCATION).map_or_else(|| "nowhere".to_owned(), origin);
+        let target = http::redirect_target(response);
         return CallError::Other(format!(
             "{request}: answers {status} and points to {target}; redirects are not followed: the registry must \
              serve its content itself"
@@ -222,20 +222,6 @@ fn busy(request: &Request<'_>, status: StatusCode, attempts: u32, body: &str) ->
     match attempts {
         1 => format!("{request}: answers {status}{body}"),
         _ => format!("{request}: answers {status}, asked {attempts} times{body}"),
-    }
-}
-
-/// Scheme, host and port of a redirect's target, never a user, a path or a token in it.
-fn origin(location: &str) -> String {
-    let Ok(uri) = location.parse::<Uri>() else {
-        return "an unreadable address".to_owned();
-    };
-    match (uri.scheme_str(), uri.host(), uri.port_u16()) {
-        (None, None, _) => "another path of its own".to_owned(),
-        (scheme, host, port) => {
-            let port = port.map(|port| format!(":{port}")).unwrap_or_default();
-            quoted(&format!("{}://{}{port}", scheme.unwrap_or("http"), host.unwrap_or_default()), SHOWN)
-        }
     }
 }
 
