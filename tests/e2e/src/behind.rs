@@ -8,7 +8,7 @@ use lab::image::digest;
 use serde_json::{Value, json};
 
 use crate::table::Table;
-use crate::{PushedImage, SERVICE, SampleImage, Settings, Stage, commit};
+use crate::{PushedImage, SERVICE, SampleImage, Settings, Snapshot, Stage, commit};
 
 /// Media type of an image's manifest.
 pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -155,6 +155,7 @@ pub struct Scene {
     pub elsewhere: Faulty,
     /// What came of every row.
     pub table: Table,
+    now: Snapshot,
 }
 
 impl Scene {
@@ -174,11 +175,11 @@ impl Scene {
         table.hide(registry.address(), "[registry]");
         table.hide(elsewhere.address(), "[elsewhere]");
         table.hide(std::env::consts::ARCH.replace("x86_64", "amd64").replace("aarch64", "arm64"), "[ours]");
-        let scene = Self { stage, registry, elsewhere, table };
-        let first = scene.stage.published("first");
-        let run = scene.stage.deploy(&first, &["--run-now"]);
+        let first = stage.published("first");
+        let run = stage.deploy(&first, &["--run-now"]);
         assert_eq!(run.code, 0, "faultless, it deploys: {run:?}");
-        scene
+        let now = stage.snapshot();
+        Self { stage, registry, elsewhere, table, now }
     }
 
     /// A good image with a layer of its own, which no engine has yet.
@@ -241,7 +242,6 @@ impl Scene {
         ends: Ends,
         fault: impl Fn(&Asked) -> Option<Steps> + Send + Sync + 'static,
     ) {
-        let before = self.stage.snapshot();
         self.registry.set(fault);
         self.elsewhere.set(|_| Some(Answer::new("200 OK", "{}").steps()));
         let begun = Instant::now();
@@ -249,10 +249,12 @@ impl Scene {
         let run = self.stage.deploy(&image.commit, &["--run-now"]);
 
         assert!(begun.elapsed() < PATIENCE, "{name} took {:?}", begun.elapsed());
+        let after = self.stage.snapshot();
+        let before = std::mem::replace(&mut self.now, after);
         match ends {
             Ends::Unchanged => {
                 assert_ne!(run.code, 0, "{name}: {run:?}");
-                assert_eq!(before.differences(&self.stage.snapshot()), [""; 0], "{name}: {run:?}");
+                assert_eq!(before.differences(&self.now), [""; 0], "{name}: {run:?}");
             }
             Ends::Deployed => {
                 assert_eq!(run.code, 0, "{name}: {run:?}");

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use e2e::table::Table;
-use e2e::{CONTAINER, Run, Settings, Stage};
+use e2e::{CONTAINER, Run, Settings, Snapshot, Stage};
 use lab::faulty::{Answer, Faulty, Step};
 
 /// Far above the deadline of a second, whatever the machine does meanwhile.
@@ -21,6 +21,8 @@ struct Scene {
     /// Where nobody has any business.
     elsewhere: Faulty,
     commit: String,
+    /// What is there after the last row.
+    now: Snapshot,
     table: Table,
 }
 
@@ -38,7 +40,8 @@ impl Scene {
         table.hide(elsewhere.address(), "[elsewhere]");
         table.hide(stage.folder().display().to_string(), "[stage]");
         let commit = stage.published("health");
-        Self { stage, health, elsewhere, commit, table }
+        let now = stage.snapshot();
+        Self { stage, health, elsewhere, commit, now, table }
     }
 
     /// All that is expected, as one text.
@@ -65,14 +68,15 @@ impl Scene {
     }
 
     fn row(&mut self, name: &str, reply: impl Fn(usize) -> Steps + Send + Sync + 'static) -> Run {
-        let before = self.stage.snapshot();
         self.health.set(move |asked| Some(reply(asked.before)));
         let begun = Instant::now();
 
         let run = self.stage.deploy(&self.commit, &["--run-now"]);
 
         assert!(begun.elapsed() < PATIENCE, "{name} took {:?}", begun.elapsed());
-        let differences = before.differences(&self.stage.snapshot());
+        let after = self.stage.snapshot();
+        let before = std::mem::replace(&mut self.now, after);
+        let differences = before.differences(&self.now);
         assert!(differences.iter().all(|what| FIRST.contains(what)), "{name}: {differences:?}");
         if before.container.is_some() {
             assert_eq!(differences, ["the container"], "{name}: the same commit again is another container");
@@ -115,7 +119,6 @@ fn addresses(scene: &mut Scene) {
     for (name, to) in [
         ("to another origin", other.as_str()),
         ("to the machine's metadata", "http://169.254.169.254/latest/meta-data/"),
-        ("in a circle", "/health"),
     ] {
         let answer = Answer::new("302 Found", "").with("Location", to);
         scene.failed(&format!("a redirect {name}"), move |_| answer.steps());
@@ -128,21 +131,15 @@ fn lengths(scene: &mut Scene, good: &Answer) {
     let slow = good.then(drip(b" "));
     scene.failed("a body that drips", move |_| slow.clone());
     scene.failed("no answer", |_| vec![Step::Hang]);
-    let padded = good.clone().with("X-Padding", &"x".repeat(100_000));
-    scene.failed("a header of 100,000 bytes", move |_| padded.steps());
     let padded = (0..5_000).fold(good.clone(), |answer, _| answer.and("X-Padding", "padding"));
     scene.failed("100,000 bytes of headers", move |_| padded.steps());
     let begun = good.clone().without("Content-Length");
     scene.failed("a body without end", move |_| {
         begun.then(Step::Repeat(vec![b' '; 64 << 10], Duration::ZERO))
     });
-    let long = scene.good() + &" ".repeat(1 << 20);
-    scene.body("a good payload and a megabyte of spaces", long);
     let cut = good.clone();
     scene.failed("a body cut off", move |_| cut.cut());
     scene.failed("the connection is reset", |_| vec![Step::Reset]);
-    let two = good.clone().and("Content-Length", "7");
-    scene.failed("two lengths", move |_| two.steps());
     let both = json(format!("{:x}\r\n{}\r\n0\r\n\r\n", good.body.len(), scene.good()));
     let both = both.with("Transfer-Encoding", "chunked");
     scene.failed("a length and chunks", move |_| both.steps());
@@ -152,10 +149,9 @@ fn lengths(scene: &mut Scene, good: &Answer) {
 
 fn statuses(scene: &mut Scene, good: &Answer) {
     scene.table.heading("other statuses, the payload perfect");
-    for status in ["500 Internal Server Error", "404 Not Found"] {
-        let answer = Answer { status: status.to_owned(), ..good.clone() };
-        scene.failed(status, move |_| answer.steps());
-    }
+    let status = "500 Internal Server Error";
+    let answer = Answer { status: status.to_owned(), ..good.clone() };
+    scene.failed(status, move |_| answer.steps());
     let none = Answer::new("204 No Content", "").without("Content-Length");
     scene.failed("204 No Content", move |_| none.steps());
     // One whole good payload is enough, whatever comes before or after it.
@@ -168,7 +164,7 @@ fn statuses(scene: &mut Scene, good: &Answer) {
 
 fn documents(scene: &mut Scene) {
     scene.table.heading("documents");
-    let (good, commit) = (scene.good(), scene.commit.clone());
+    let good = scene.good();
     let other = "0".repeat(40);
     scene.body(
         "the commit twice, the right one last",
@@ -207,11 +203,9 @@ fn texts(scene: &mut Scene) {
 fn values(scene: &mut Scene) {
     scene.table.heading("values");
     let (good, commit) = (scene.good(), scene.commit.clone());
-    for (name, value) in [
-        ("a text for a flag", "\"true\""),
-        ("a number for a flag", "1"),
-        ("a number of thirty digits", "123456789012345678901234567890"),
-    ] {
+    for (name, value) in
+        [("a text for a flag", "\"true\""), ("a number of thirty digits", "123456789012345678901234567890")]
+    {
         scene.body(name, good.replace("true", value));
     }
     let pinned = format!(r#""commit":"{commit}""#);
