@@ -4,7 +4,7 @@ use std::any::Any;
 use std::fs;
 use std::io::Write;
 use std::net::TcpListener;
-use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -93,8 +93,8 @@ const COMPOSE: &[(&str, Damage)] = &[
     ("the Compose file uses a variable that nobody sets", |scene| {
         scene.edit(
             "docker-compose.yml",
-            "    environment:\n",
-            "    environment:\n      LEVEL: ${LOG_LEVEL}\n",
+            "backend\n    environment:\n      UNIDESK_PROJECT",
+            "backend\n    environment:\n      LEVEL: ${LOG_LEVEL}\n      UNIDESK_PROJECT",
         );
         look(scene)
     }),
@@ -135,7 +135,7 @@ const PLUGINS: &[(&str, Damage)] = &[
     ("a plugin is cut off", |scene| {
         let path = scene.path(&format!("plugins/{SERVICE}.wasm"));
         let bytes = fs::read(&path).expect("a component");
-        fs::write(&path, &bytes[..bytes.len() / 2]).expect("half of it");
+        fs::write(&path, &bytes[..100]).expect("its beginning");
         look(scene)
     }),
     ("a plugin lies under the name of another service, beside notes", |scene| {
@@ -174,6 +174,7 @@ const OWN_FILES: &[(&str, Damage)] = &[
     }),
     ("the journal is damaged", |scene| {
         let path = scene.path("state/journal.sqlite");
+        journal(scene, "PRAGMA wal_checkpoint(TRUNCATE)");
         let mut bytes = fs::read(&path).expect("the journal");
         bytes[4096..].fill(0x5a);
         fs::write(&path, bytes).expect("a damaged journal");
@@ -184,9 +185,7 @@ const OWN_FILES: &[(&str, Damage)] = &[
         look(scene)
     }),
     ("the journal is of another version", |scene| {
-        let file = fs::OpenOptions::new().write(true).open(scene.path("state/journal.sqlite"));
-        // The user version (SQLite file format, "The Database Header").
-        file.expect("the journal").write_all_at(&99_u32.to_be_bytes(), 60).expect("another version");
+        journal(scene, "PRAGMA user_version = 99");
         look(scene)
     }),
     ("compiled code may be changed by others", |scene| {
@@ -273,4 +272,10 @@ fn mount(options: &[&str], folder: &Path, onto_itself: bool) {
         command.arg(folder);
     }
     assert!(command.status().expect("mount").success());
+}
+
+/// Does this to the journal; whoever closes it last moves what is in the log beside it into it.
+fn journal(scene: &Scene, statement: &str) {
+    let db = rusqlite::Connection::open(scene.path("state/journal.sqlite")).expect("the journal");
+    db.execute_batch(statement).expect("a statement");
 }
