@@ -4,13 +4,17 @@ use std::borrow::Cow;
 use std::fmt::Write;
 use std::time::Duration;
 
-/// `text` in quotes, with control and invisible characters escaped, cut after `longest` characters.
+/// `text` in quotes, with control and invisible characters escaped, cut where more than `longest` characters would be shown.
 #[must_use]
 pub fn quoted(text: &str, longest: usize) -> String {
-    match text.char_indices().nth(longest) {
-        None => format!("{text:?}"),
-        Some((end, _)) => format!("{:?}…", &text[..end]),
+    let mut shown = 0;
+    for (at, c) in text.char_indices() {
+        shown += if c == '\'' { 1 } else { c.escape_debug().count() };
+        if shown > longest {
+            return format!("{:?}…", &text[..at]);
+        }
     }
+    format!("{text:?}")
 }
 
 /// The beginning of `bytes` as [`quoted`] text; what is no UTF-8 shows as the replacement character.
