@@ -84,7 +84,10 @@ fn a_plan_looks_at_how_things_are_and_changes_nothing() {
     assert_eq!(there.outcome(), (0, "planned".to_owned()), "{there:?}");
     assert!(!there.text("/services/0/registry/digest").is_empty(), "{there:?}");
 
-    let missing = plan(&stage, &["--env", "prod", "--service", SERVICE, "--commit", &commit("planned and never published")]);
+    let missing = plan(
+        &stage,
+        &["--env", "prod", "--service", SERVICE, "--commit", &commit("planned and never published")],
+    );
     assert_ne!(missing.code, 0, "{missing:?}");
     assert_eq!(missing.text("/services/0/error/step"), "registry.resolve", "{missing:?}");
     assert_eq!(before.differences(&stage.snapshot()), [""; 0]);
