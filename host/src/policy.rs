@@ -13,6 +13,7 @@ mod reach;
 mod rules;
 mod schema;
 mod shape;
+mod slices;
 pub mod testing;
 #[cfg(test)]
 mod tests;
@@ -33,7 +34,7 @@ use explain::Denial;
 pub(crate) use files::other_writer;
 use ownership::Ownership;
 use problem::Problems;
-use question::{Asking, Question};
+use question::Asking;
 use rules::{Rule, Rules};
 use schema::Vocabulary;
 
@@ -318,18 +319,16 @@ impl Policy {
     pub fn decide_all(&self, requests: &[Request]) -> Decision {
         let mut permits = BTreeSet::new();
         let mut denials = Vec::new();
-        let mut last: Option<(&Request, Result<Asking, String>)> = None;
-        for request in requests {
-            let same = |one: &Request| one.principal == request.principal && one.context == request.context;
-            let asking = match last.take() {
-                Some((one, asking)) if same(one) => asking,
-                _ => Asking::new(request, &self.vocabulary, &self.ownership),
-            };
-            match self.judge(request, asking.as_ref()) {
-                Ok(policies) => permits.extend(policies),
-                Err(denial) => denials.push(denial),
+        let same =
+            |one: &Request, other: &Request| one.principal == other.principal && one.context == other.context;
+        for requests in requests.chunk_by(same) {
+            let asking = Asking::new(requests, &self.vocabulary, &self.ownership);
+            for request in requests {
+                match self.judge(request, asking.as_ref()) {
+                    Ok(policies) => permits.extend(policies),
+                    Err(denial) => denials.push(denial),
+                }
             }
-            last = Some((request, asking));
         }
         if denials.is_empty() {
             return Decision { allowed: true, policies: permits.into_iter().collect(), reason: None };
@@ -357,10 +356,10 @@ impl Policy {
         }
         let question = asking
             .map_err(String::clone)
-            .and_then(|asking| Question::of(&request.access, asking, &self.vocabulary, &self.ownership))
+            .and_then(|asking| asking.about(&request.access, &self.vocabulary))
             .map_err(|error| Denial::unanswerable(request, &error))?;
-        let response =
-            Authorizer::new().is_authorized(&question.request, self.rules.set(), &question.entities);
+        let rules = self.rules.about(request.access.action.as_str());
+        let response = Authorizer::new().is_authorized(&question.request, rules, question.entities);
         let failed: Vec<_> = response.diagnostics().errors().map(failure).collect();
         if !failed.is_empty() {
             return Err(Denial::failed(request, failed, &self.rules));

@@ -2,7 +2,7 @@
 //!
 //! Durability: the intent of a change is on disk before the change begins (`synchronous=FULL`); everything else may be
 //! lost with the machine but not with the process. A dry run is kept in memory and written in one transaction at its end:
-//! it takes milliseconds, and nothing is changed that could be lost with it.
+//! it takes milliseconds, and nothing is changed that could be lost with it. Of many dry runs several are written together.
 
 mod log;
 mod peek;
@@ -44,6 +44,15 @@ pub struct Journal(Arc<Opened>);
 struct Opened {
     db: Mutex<Connection>,
     path: PathBuf,
+    waiting: Mutex<Waiting>,
+}
+
+/// Ended runs that are not written yet.
+#[derive(Default)]
+struct Waiting {
+    runs: Vec<RunLog>,
+    /// So many are waited for: none where runs come alone.
+    most: usize,
 }
 
 impl Journal {
@@ -80,7 +89,39 @@ impl Journal {
         if version != SCHEMA {
             return Err(other_version(&db, &path, version));
         }
-        Ok(Self(Arc::new(Opened { db: Mutex::new(db), path })))
+        Ok(Self(Arc::new(Opened { db: Mutex::new(db), path, waiting: Mutex::default() })))
+    }
+
+    /// From now on batched runs wait for each other, up to `most` of them, and are then written in one transaction; whoever
+    /// says so calls [`Journal::flush`] in the end.
+    pub fn gather(&self, most: usize) {
+        self.waiting().most = most;
+    }
+
+    /// Writes what waits, and lets nothing wait any more.
+    ///
+    /// # Errors
+    /// A [`Fault`] that is about all of them.
+    pub fn flush(&self) -> Result<(), Fault> {
+        let runs = std::mem::take(&mut *self.waiting()).runs;
+        self.write_together(&runs)
+    }
+
+    /// Writes an ended run, now or with those that end after it.
+    fn keep(&self, run: RunLog) -> Result<(), Fault> {
+        let runs = {
+            let mut waiting = self.waiting();
+            waiting.runs.push(run);
+            if waiting.runs.len() < waiting.most {
+                return Ok(());
+            }
+            std::mem::take(&mut waiting.runs)
+        };
+        self.write_together(&runs)
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn db(&self) -> MutexGuard<'_, Connection> {
@@ -161,5 +202,37 @@ mod tests {
         }
         assert!(fault.message.contains(env!("CARGO_PKG_VERSION")), "{fault}");
         assert!(!fault.help.contains("free space"), "{fault}");
+    }
+
+    #[test]
+    fn batched_runs_that_are_gathered_are_written_when_there_are_enough_and_in_the_end() {
+        let state = tempfile::tempdir().expect("a folder");
+        let journal = Journal::open(state.path()).expect("a journal");
+        let begin = Begin {
+            service: &"shop".parse().expect("a name"),
+            environment: &"prod".parse().expect("a name"),
+            commit: &"0".repeat(40).parse().expect("a commit"),
+            mode: "dry-run",
+            batched: true,
+            requester: "nobody",
+            on_failure: OnFailure::Leave,
+            policy: &crate::names::Digest::of(b""),
+        };
+        let run = || journal.begin(&begin).and_then(|run| run.finish("planned", 0, "{}")).expect("a run");
+        let written = || -> i64 {
+            journal.db().query_row("SELECT count(*) FROM run", [], |row| row.get(0)).expect("a number")
+        };
+        run();
+        assert_eq!(written(), 1, "alone, at its end");
+        journal.gather(2);
+        run();
+        assert_eq!(written(), 1);
+        run();
+        assert_eq!(written(), 3, "two together");
+        run();
+        journal.flush().expect("written");
+        assert_eq!(written(), 4);
+        run();
+        assert_eq!(written(), 5, "nothing waits any more");
     }
 }

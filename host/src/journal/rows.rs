@@ -31,11 +31,13 @@ impl RunRecord {
     pub fn insert(&self, db: &Connection, id: &str) -> Result<()> {
         let (digest, version) = self.plugin.as_ref().map(|(digest, version)| (digest, version)).unzip();
         let ended = self.ended.as_ref();
-        db.execute(
+        db.prepare_cached(
             "INSERT INTO run (id, started, service, environment, commit_sha, mode, requester, on_failure, policy,
                               host_version, record_schema, plugin, plugin_version, finished, decision, exit_code,
                               report)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
+        )?
+        .execute(
             params![
                 id,
                 self.started,
@@ -74,7 +76,7 @@ pub struct OperationRecord {
 
 /// Writes operations of one run; gives the number of the last row.
 pub fn operations(db: &Connection, run: &str, operations: &[OperationRecord]) -> Result<i64> {
-    let mut insert = db.prepare(
+    let mut insert = db.prepare_cached(
         "INSERT INTO operation (run, pass, seq, kind, operation, verdict, requests, intent_at, step)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
@@ -96,7 +98,7 @@ pub fn operations(db: &Connection, run: &str, operations: &[OperationRecord]) ->
 
 /// What came of the operation in row `entry`.
 pub fn outcome(db: &Connection, entry: i64, step: &str) -> Result<()> {
-    db.execute("UPDATE operation SET step = ?2 WHERE id = ?1", params![entry, step]).map(drop)
+    db.prepare_cached("UPDATE operation SET step = ?2 WHERE id = ?1")?.execute(params![entry, step]).map(drop)
 }
 
 /// Whether the journal has the bytes of the component `digest`.
@@ -124,19 +126,17 @@ pub struct Message {
 
 impl Message {
     pub fn insert(&self, db: &Connection, run: &str) -> Result<()> {
-        db.execute(
-            "INSERT INTO message (run, said_at, text) VALUES (?1, ?2, ?3)",
-            params![run, self.said_at, self.text],
-        )
-        .map(drop)
+        db.prepare_cached("INSERT INTO message (run, said_at, text) VALUES (?1, ?2, ?3)")?
+            .execute(params![run, self.said_at, self.text])
+            .map(drop)
     }
 }
 
 /// How the run ended.
 pub fn close(db: &Connection, run: &str, ended: &Ended) -> Result<()> {
-    db.execute(
+    db.prepare_cached(
         "UPDATE run SET finished = ?2, decision = ?3, exit_code = ?4, report = ?5 WHERE id = ?1",
-        params![run, ended.finished, ended.decision, ended.exit_code, ended.report],
-    )
+    )?
+    .execute(params![run, ended.finished, ended.decision, ended.exit_code, ended.report])
     .map(drop)
 }

@@ -47,7 +47,7 @@ pub struct Begin<'a> {
     pub commit: &'a Commit,
     /// `dry-run`, `plan` or `live`.
     pub mode: &'a str,
-    /// Kept until its end and then written in one transaction: for a run that changes nothing.
+    /// Kept until its end and then written in one transaction, alone or with others: for a run that changes nothing.
     pub batched: bool,
     /// Who asked.
     pub requester: &'a str,
@@ -101,6 +101,23 @@ impl Journal {
             None
         };
         Ok(RunLog(Arc::new(Open { journal: self.clone(), id, kept })))
+    }
+}
+
+impl Journal {
+    /// Writes ended runs in one transaction: all of them, or none.
+    pub(super) fn write_together(&self, runs: &[RunLog]) -> Result<(), Fault> {
+        let write = || {
+            let db = self.db();
+            let transaction = Transaction::new_unchecked(&db, TransactionBehavior::Immediate)?;
+            for run in runs {
+                if let Some(kept) = run.kept() {
+                    kept.insert(&transaction, &run.0.id)?;
+                }
+            }
+            transaction.commit()
+        };
+        if runs.is_empty() { Ok(()) } else { write().map_err(|error| self.fault(&error)) }
     }
 }
 
@@ -210,13 +227,11 @@ impl RunLog {
             exit_code,
             report: report.map(str::to_owned),
         };
-        let Some(mut kept) = self.kept() else { return self.write(|db, id| rows::close(db, id, &ended)) };
-        kept.run.ended = Some(ended);
-        self.write(|db, id| {
-            let transaction = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
-            kept.insert(&transaction, id)?;
-            transaction.commit()
-        })
+        match self.kept() {
+            Some(mut kept) => kept.run.ended = Some(ended),
+            None => return self.write(|db, id| rows::close(db, id, &ended)),
+        }
+        self.0.journal.keep(self.clone())
     }
 
     fn write<T>(&self, work: impl FnOnce(&Connection, &str) -> rusqlite::Result<T>) -> Result<T, Fault> {

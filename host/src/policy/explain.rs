@@ -69,7 +69,7 @@ impl<'a> Denial<'a> {
     /// No rule permits it.
     pub(super) fn unpermitted(
         request: &'a Request,
-        question: &Question,
+        question: &Question<'_>,
         rules: &Rules,
         vocabulary: &Vocabulary,
         ownership: &Ownership,

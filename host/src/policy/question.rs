@@ -1,74 +1,81 @@
 //! A request in Cedar's terms: the question, and the entities it is about.
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 
-use cedar_policy::{Context, Entities, Entity, EntityUid, Request, RestrictedExpression, Schema};
+use cedar_policy::{
+    Context, Entities, Entity, EntityUid, Request, RestrictedExpression, Schema, validate_scope_variables,
+};
 
 use super::Principal;
 use super::ownership::{Ownership, Share};
 use super::schema::Vocabulary;
 use super::shape::Owned;
-use crate::access::{Access, Resource};
+use crate::access::{Access, Action, Resource};
 
 /// What the rules are evaluated over. They look no further than this (`rules`: depth), so the whole of the entities
 /// file is not needed, and a decision costs the same for one service and for a hundred.
-pub(super) struct Question {
+pub(super) struct Question<'a> {
     pub(super) request: Request,
-    pub(super) entities: Entities,
+    pub(super) entities: &'a Entities,
 }
 
-/// Who asks, in which circumstances: the same for everything that one operation touches.
+/// Who asks, in which circumstances, about what: the same for everything that one operation touches. Putting it together
+/// costs more than the rules do, so it is done once for all of it.
 pub(super) struct Asking {
     principal: EntityUid,
-    /// A plugin with its service and team.
-    entity: Option<Entity>,
     context: Context,
+    /// Who asks, and everything that is asked about with what it belongs to.
+    entities: Entities,
+    /// The action whose context the schema was last asked about.
+    fits: Cell<Option<Action>>,
 }
 
 impl Asking {
+    /// What `requests` have in common that differ in nothing but what they are about.
+    ///
     /// # Errors
     /// Why the rules cannot be asked this, in words.
     pub(super) fn new(
-        asked: &super::Request,
+        requests: &[super::Request],
         vocabulary: &Vocabulary,
         ownership: &Ownership,
     ) -> Result<Self, String> {
-        let (principal, entity) = asking(&asked.principal, vocabulary, ownership)?;
-        Ok(Self { principal, entity, context: circumstances(&asked.context, vocabulary)? })
-    }
-}
-
-impl Question {
-    /// # Errors
-    /// Why the rules cannot be asked this, in words.
-    pub(super) fn new(
-        asked: &super::Request,
-        vocabulary: &Vocabulary,
-        ownership: &Ownership,
-    ) -> Result<Self, String> {
-        Self::of(&asked.access, &Asking::new(asked, vocabulary, ownership)?, vocabulary, ownership)
-    }
-
-    /// # Errors
-    /// Why the rules cannot be asked this, in words.
-    pub(super) fn of(
-        access: &Access,
-        asking: &Asking,
-        vocabulary: &Vocabulary,
-        ownership: &Ownership,
-    ) -> Result<Self, String> {
-        let resource = &access.resource;
-        let touched = vocabulary.uid(resource.kind.as_str(), &resource.id)?;
-        let mut entities = belongings(resource, touched.clone(), vocabulary, ownership)?;
-        entities.extend(asking.entity.clone());
-        let action = vocabulary.uid("Action", access.action.as_str())?;
-        let (principal, context) = (asking.principal.clone(), asking.context.clone());
+        let first = requests.first().ok_or("nothing is asked")?;
+        let (principal, plugin) = asking(&first.principal, vocabulary, ownership)?;
+        let mut entities: Vec<Entity> = plugin.into_iter().collect();
+        let mut known = HashSet::new();
+        for request in requests {
+            // Three keys of one group bring it three times.
+            let new = belongings(&request.access.resource, vocabulary, ownership)?.into_iter();
+            entities.extend(new.filter(|entity| known.insert(entity.uid())));
+        }
         Ok(Self {
-            request: Request::new(principal, action, touched, context, Some(vocabulary.schema()))
-                .map_err(|error| error.to_string())?,
+            principal,
+            context: circumstances(&first.context, vocabulary)?,
             entities: Entities::from_entities(entities, conforming(vocabulary))
                 .map_err(|error| error.to_string())?,
+            fits: Cell::new(None),
         })
+    }
+
+    /// The question about one of them, held against the schema.
+    ///
+    /// # Errors
+    /// Why the rules cannot be asked this, in words.
+    pub(super) fn about(&self, access: &Access, vocabulary: &Vocabulary) -> Result<Question<'_>, String> {
+        let resource = vocabulary.uid(access.resource.kind.as_str(), &access.resource.id)?;
+        let action = vocabulary.uid("Action", access.action.as_str())?;
+        let schema = vocabulary.schema();
+        validate_scope_variables(&self.principal, &action, &resource, schema)
+            .map_err(|error| error.to_string())?;
+        if self.fits.get() != Some(access.action) {
+            self.context.validate(schema, &action).map_err(|error| error.to_string())?;
+            self.fits.set(Some(access.action));
+        }
+        let (principal, context) = (self.principal.clone(), self.context.clone());
+        let request = Request::new(principal, action, resource, context, None);
+        Ok(Question { request: request.map_err(|error| error.to_string())?, entities: &self.entities })
     }
 }
 
@@ -95,7 +102,7 @@ fn asking(
     Ok((uid, Some(entity)))
 }
 
-/// The request is held against the schema, always. The entities are made here and nowhere else, of the schema's own types;
+/// A question is held against the schema, always. The entities are made here and nowhere else, of the schema's own types;
 /// that they fit is asserted where assertions are on, which is in every test: it would take a third of a decision's time.
 fn conforming(vocabulary: &Vocabulary) -> Option<&Schema> {
     cfg!(debug_assertions).then(|| vocabulary.schema())
@@ -104,10 +111,10 @@ fn conforming(vocabulary: &Vocabulary) -> Option<&Schema> {
 /// The resource with what it belongs to: its owner and environments, or the group of keys that has them.
 fn belongings(
     resource: &Resource,
-    uid: EntityUid,
     vocabulary: &Vocabulary,
     ownership: &Ownership,
 ) -> Result<Vec<Entity>, String> {
+    let uid = vocabulary.uid(resource.kind.as_str(), &resource.id)?;
     let Some(holder) = Owned::holding(resource.kind) else {
         return Ok(vec![Entity::new_no_attrs(uid, HashSet::new())]);
     };

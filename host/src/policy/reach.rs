@@ -7,7 +7,7 @@ use cedar_policy::{Authorizer, Effect, Policy, PolicySet};
 use serde_json::Value;
 
 use super::ownership::Ownership;
-use super::question::Question;
+use super::question::{Asking, Question};
 use super::rules::Rules;
 use super::schema::Vocabulary;
 use super::shape::Owned;
@@ -45,7 +45,10 @@ pub(super) fn of(policy: &Policy, rules: &Rules, vocabulary: &Vocabulary, owners
         for request in questions(*action, *kind, policy, &values, ownership) {
             let Some(rest) = left.checked_sub(1) else { return Reach::Undecided };
             left = rest;
-            let Ok(question) = Question::new(&request, vocabulary, ownership) else { continue };
+            let Ok(asking) = Asking::new(std::slice::from_ref(&request), vocabulary, ownership) else {
+                continue;
+            };
+            let Ok(question) = asking.about(&request.access, vocabulary) else { continue };
             if deciding(&alone, &question).is_empty() {
                 continue;
             }
@@ -73,8 +76,8 @@ fn set<'a>(policies: impl IntoIterator<Item = &'a Policy>) -> Option<PolicySet> 
 }
 
 /// The rules of `set` that decide `question`.
-fn deciding(set: &PolicySet, question: &Question) -> Vec<String> {
-    let response = Authorizer::new().is_authorized(&question.request, set, &question.entities);
+fn deciding(set: &PolicySet, question: &Question<'_>) -> Vec<String> {
+    let response = Authorizer::new().is_authorized(&question.request, set, question.entities);
     response.diagnostics().reason().map(ToString::to_string).collect()
 }
 

@@ -13,6 +13,7 @@ use super::files::{ENTITIES, Text};
 use super::ownership::Ownership;
 use super::problem::{Place, Problem, Problems, nearest};
 use super::schema::Vocabulary;
+use super::slices::Slices;
 use crate::diagnosis::FarSide;
 use crate::names::ConfigName;
 
@@ -36,12 +37,14 @@ pub(super) struct Rule {
 #[derive(Debug, Default)]
 pub(super) struct Rules {
     set: PolicySet,
+    slices: Slices,
     by_id: BTreeMap<String, Rule>,
 }
 
 impl Rules {
-    pub(super) fn set(&self) -> &PolicySet {
-        &self.set
+    /// Every rule that can apply to `action`.
+    pub(super) fn about(&self, action: &str) -> &PolicySet {
+        self.slices.about(action)
     }
 
     pub(super) fn get(&self, id: &str) -> Option<&Rule> {
@@ -61,7 +64,7 @@ impl Rules {
 
 /// Parses the rules of all `files`, as far as they can be, and names each by its `@id`.
 pub(super) fn parse(files: &[Text], problems: &mut Problems) -> Rules {
-    let mut rules = Rules { set: PolicySet::new(), by_id: BTreeMap::new() };
+    let mut rules = Rules::default();
     for (index, file) in files.iter().enumerate() {
         match PolicySet::from_str(&file.text) {
             Ok(set) => {
@@ -87,6 +90,7 @@ pub(super) fn parse(files: &[Text], problems: &mut Problems) -> Rules {
             })),
         }
     }
+    rules.slices = Slices::of(&rules.set);
     rules
 }
 
@@ -152,7 +156,7 @@ pub(super) fn check(
     problems: &mut Problems,
 ) -> BTreeSet<String> {
     let validator = Validator::new(vocabulary.schema().clone());
-    let result = validator.validate_with_level(rules.set(), ValidationMode::Strict, DEPTH);
+    let result = validator.validate_with_level(&rules.set, ValidationMode::Strict, DEPTH);
     let mut wrong = BTreeSet::new();
     // A rule that names nobody is held against everybody. What is wrong with it for a plugin says all there is to say.
     let (for_host, for_plugins): (Vec<_>, Vec<_>) =

@@ -10,11 +10,14 @@ use crate::gate::Audience;
 use crate::progress::Interrupt;
 use crate::report::Report;
 
+/// How many dry runs the journal gets in one transaction: a thousand transactions are most of what a thousand of them cost.
+const TOGETHER: usize = 32;
+
 /// What came of one of several requests.
 pub struct One {
     /// Always there: a fault of one does not keep the others from being answered.
     pub report: Report,
-    /// Why the report is not in the journal, if it is not.
+    /// Why the report is not in the journal, if it is not; it may be said of one of those that were written together.
     pub journal: Option<Fault>,
 }
 
@@ -28,7 +31,12 @@ impl Host {
         audience: &Arc<dyn Audience>,
         interrupt: &Interrupt,
     ) -> Vec<One> {
-        stream::iter(requests)
+        // Where it cannot be opened every one of them says so.
+        let journal = self.journal().ok();
+        if let Some(journal) = &journal {
+            journal.gather(TOGETHER);
+        }
+        let mut done: Vec<One> = stream::iter(requests)
             .map(|request| {
                 let host = Arc::clone(self);
                 let (audience, interrupt) = (Arc::clone(audience), interrupt.clone());
@@ -51,6 +59,10 @@ impl Host {
             })
             .buffered(at_once)
             .collect()
-            .await
+            .await;
+        if let (Some(Err(fault)), Some(last)) = (journal.map(|journal| journal.flush()), done.last_mut()) {
+            last.journal = Some(fault);
+        }
+        done
     }
 }

@@ -57,8 +57,11 @@ impl PlanArgs {
 pub async fn run(args: &PlanArgs, global: &Global) -> Result<u8, Fault> {
     let host = Arc::new(global.host()?);
     let requests = requests(args, &host)?;
-    let at_once =
-        if args.offline { std::thread::available_parallelism().map_or(1, usize::from) } else { LOOKED_AT };
+    let at_once = if args.offline {
+        std::thread::available_parallelism().map_or(1, usize::from) * 2
+    } else {
+        LOOKED_AT
+    };
     let interrupt = if args.offline { Interrupt::pair().1 } else { listen() };
     let audience: Arc<dyn Audience> = Arc::new(Quiet);
     let done = host.deploy_each(requests, at_once, &audience, &interrupt).await;

@@ -9,7 +9,7 @@ use super::super::question::Question;
 use super::super::schema::Vocabulary;
 
 /// Whether `policy` is about this action on resources of this type at all.
-pub(super) fn covers(policy: &Policy, question: &Question, vocabulary: &Vocabulary) -> bool {
+pub(super) fn covers(policy: &Policy, question: &Question<'_>, vocabulary: &Vocabulary) -> bool {
     let (Some(action), Some(resource)) = (question.request.action(), question.request.resource()) else {
         return false;
     };
@@ -24,7 +24,7 @@ pub(super) fn unmet(policy: &Policy, question: &Question) -> Vec<String> {
     for part in parts(policy) {
         let value = Expression::from_str(&part)
             .ok()
-            .and_then(|part| eval_expression(&question.request, &question.entities, &part).ok());
+            .and_then(|part| eval_expression(&question.request, question.entities, &part).ok());
         match value {
             Some(EvalResult::Bool(true)) => {}
             Some(_) => unmet.push(part),

@@ -23,7 +23,7 @@ fn any_machine() -> insta::Settings {
     settings.add_filter(r"sha256:[0-9a-f]{64}", "[digest]");
     settings.add_filter(r"port \d+", "port [port]");
     settings.add_filter(r"(127\.0\.0\.1|0\.0\.0\.0):\d+", "$1:[port]");
-    settings.add_filter(r"172\.\d+\.\d+\.\d+:\d+", "[container]");
+    settings.add_filter(r"\b(172|192\.168|10)(\.\d+)+:\d+", "[container]");
     settings.add_filter(r"process \d+", "process [id]");
     settings
 }
