@@ -8,12 +8,7 @@ use clap::Parser;
 use host::commands::Cli;
 use host::console;
 use host::fault::Fault;
-use mimalloc::MiMalloc;
 use tracing_subscriber::filter::{LevelFilter, Targets};
-
-/// Policies, plans and reports are many small things: a tenth of a run is their allocation.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(told));

@@ -103,6 +103,9 @@ fn deterministic() -> Config {
         .cranelift_nan_canonicalization(true)
         .wasm_relaxed_simd(false)
         .wasm_memory64(false)
+        // A plugin has a few pages of data and runs once or twice: to copy them costs less than a file in memory to map
+        // them from, which all cores must hear of when it goes.
+        .memory_init_cow(false)
         .max_wasm_stack(STACK);
     config
 }
