@@ -47,7 +47,8 @@ pub fn lab_program() -> PathBuf {
     output::target().join("debug/lab")
 }
 
-fn build() -> Result<bool> {
+/// Builds everything; says whether it compiled.
+pub fn build() -> Result<bool> {
     let driver = toolchain::prepare()?;
     let step = output::begin("building host, plugins and lab (the first time takes some minutes)");
     let build = cargo::build(&driver)?;
@@ -55,7 +56,8 @@ fn build() -> Result<bool> {
     Ok(build.ok)
 }
 
-fn lab(arguments: &[&str]) -> Result<ExitCode> {
+/// Calls the lab, and ends as it does.
+pub fn lab(arguments: &[&str]) -> Result<ExitCode> {
     let program = lab_program();
     let status = Command::new(&program).args(arguments).current_dir(output::root()).status();
     let status = status.map_err(|error| format!("cannot run {}: {error}", program.display()))?;

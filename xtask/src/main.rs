@@ -4,6 +4,7 @@ mod bench;
 mod cargo;
 mod demo;
 mod fuzz;
+mod lab;
 mod output;
 mod tally;
 mod test;
@@ -17,6 +18,9 @@ Usage: cargo xtask <COMMAND>
 Commands:
   demo            build host and its plugins, and deploy a sample service for real, step by step
   demo --clean    remove everything that the demo made, and nothing else
+  lab up          start an engine, a registry and D601 (a second host behind ssh), to be played with
+  lab status      what of that runs
+  lab down        remove all of that, and nothing else
   test [FILTER]   formatting, clippy, components, and all tests whose name contains FILTER
   fuzz [TARGET|all [SECONDS|FILE]]
                   look for input that breaks a rule: every target, a minute each; or one, for long, or with one input
@@ -32,6 +36,8 @@ fn main() -> ExitCode {
         ["demo"] => demo::run(),
         ["demo", "--clean"] => demo::clean(),
         ["components"] => demo::components(),
+        ["lab", "up"] => lab::up(),
+        ["lab", verb @ ("down" | "status")] => lab::call(verb),
         ["bench", wanted @ ..] if !wanted.iter().any(|word| word.starts_with('-')) => bench::run(wanted),
         ["test"] => test::run(None),
         ["test", filter] if !filter.starts_with('-') => test::run(Some(filter)),

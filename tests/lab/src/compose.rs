@@ -35,6 +35,15 @@ pub fn ensure(docker: &Docker, say: Say) -> Result<Option<PathBuf>> {
     Err(Error::unexpected("docker compose", format!("{} does not run here; remove it", program.display())))
 }
 
+/// The plugin as one static program, which runs on other machines too; built where it is not in the cache.
+pub fn program(say: Say) -> Result<PathBuf> {
+    let program = paths::cache()?.join(format!("compose-v{VERSION}/cli-plugins/docker-compose"));
+    if !program.is_file() {
+        build(&program, say)?;
+    }
+    Ok(program)
+}
+
 /// Whether `docker compose` is there and is of a version that knows what is needed.
 fn works(docker: &Docker) -> bool {
     let version = docker.run(&["compose", "version", "--short"]).unwrap_or_default();

@@ -29,6 +29,20 @@ pub fn candidate(package: &str) -> Option<String> {
     (version != "(none)").then(|| version.to_owned())
 }
 
+/// The address of the mirror of Debian that this machine fetches its own packages from, if it is a Debian.
+#[must_use]
+pub fn mirror() -> Option<String> {
+    let mut targets = apt_get("indextargets");
+    targets.args(["--format", "$(ORIGIN) $(RELEASE) $(REPO_URI)", "Identifier: Packages"]);
+    let targets = process::output(&mut targets).ok()?;
+    targets.lines().find_map(|line| {
+        let address = line.strip_prefix("Debian ")?;
+        let (release, address) = address.split_once(' ')?;
+        // Updates and security fixes are releases of their own and may be elsewhere.
+        (!release.contains(['-', '/'])).then(|| address.trim_end_matches('/').to_owned())
+    })
+}
+
 /// Installs packages, after saying so. Needs root.
 pub fn install(packages: &[&str], say: Say) -> Result<()> {
     say(&format!("installing {} with apt-get", packages.join(" ")));

@@ -5,6 +5,7 @@
 //! it never touches anything that it did not make itself.
 //!
 //! - [`engine`], [`compose`], [`registry`]: the components.
+//! - [`d601`]: a second host with an engine and a registry of its own, reached by ssh.
 //! - [`image`], [`project`]: what is pushed and what is deployed to.
 //! - [`snapshot`]: what a refused deploy must leave as it was.
 //! - [`faulty`]: a far side that goes wrong where a test says so.
@@ -15,6 +16,7 @@
 pub mod bench;
 pub mod components;
 pub mod compose;
+pub mod d601;
 pub mod debian;
 pub mod docker;
 pub mod engine;
@@ -32,6 +34,7 @@ pub mod sample;
 pub mod snapshot;
 
 pub use bench::Bench;
+pub use d601::D601;
 pub use docker::Docker;
 pub use error::{Error, Result};
 pub use image::{PushedImage, SampleImage};

@@ -84,9 +84,7 @@ impl Project {
     pub fn write(directory: &Path, name: &str, bench: &Bench, settings: &Settings) -> Result<Self> {
         let docker = bench.docker().clone();
         let project = Self { directory: directory.to_owned(), name: name.to_owned(), docker };
-        paths::make_folder(&directory.join(".state"))?;
-        paths::write(&directory.join("docker-compose.yml"), compose_file())?;
-        paths::write(&directory.join("config.json"), CONFIG)?;
+        write_files(directory, &SERVICES)?;
         if !project.env_file().exists() {
             project.write_env_file(ENV_FILE)?;
         }
@@ -115,7 +113,7 @@ impl Project {
     /// The env file that deploys are stamped into.
     #[must_use]
     pub fn env_file(&self) -> PathBuf {
-        self.directory.join(".state/compose.env")
+        self.directory.join(ENV_FILE_PATH)
     }
 
     /// Replaces the env file, readable by its owner only.
@@ -178,6 +176,13 @@ pub fn must_be_unused(docker: &Docker) -> Result<()> {
     Ok(())
 }
 
+/// Writes the Compose file with these services and the neighbour, what names the env file, and a folder for that.
+pub(crate) fn write_files(directory: &Path, services: &[Service]) -> Result<()> {
+    paths::make_folder(&directory.join(".state"))?;
+    paths::write(&directory.join("docker-compose.yml"), compose_file(services))?;
+    paths::write(&directory.join("config.json"), CONFIG)
+}
+
 /// Removes the containers and networks that carry the label of a Compose project.
 pub fn remove(docker: &Docker, project: &str) -> Result<()> {
     let filter = format!("label=com.docker.compose.project={project}");
@@ -199,8 +204,11 @@ const CONFIG: &str = r#"{
 }
 "#;
 
+/// Where the env file is in the project, as [`CONFIG`] says.
+pub(crate) const ENV_FILE_PATH: &str = ".state/compose.env";
+
 /// Lines that a deploy has no business with.
-const ENV_FILE: &str = "\
+pub(crate) const ENV_FILE: &str = "\
 # Settings of this machine, kept by hand
 TZ=Etc/UTC
 
@@ -208,8 +216,8 @@ DATABASE_URL=\"postgres://db.internal/unidesk?sslmode=require\"  # quotes and a 
 FEATURES='a,b'
 ";
 
-fn compose_file() -> String {
-    let services = SERVICES.map(|service| {
+fn compose_file(services: &[Service]) -> String {
+    let services = services.iter().map(|service| {
         let Service { name, container, secrets } = service;
         let stamps = ["COMMIT", "REQUESTED_COMMIT", "SERVICE_ID", "SOURCE_REPO"];
         let stamps = stamps.map(|suffix| format!("{}{suffix}", service.stamp_prefix()));
@@ -219,7 +227,7 @@ fn compose_file() -> String {
             "  {name}:\n    image: {name}\n    container_name: {container}\n    environment:\n{environment}"
         )
     });
-    format!("services:\n{}  {NEIGHBOUR}:\n    image: {NEIGHBOUR_IMAGE}\n", services.concat())
+    format!("services:\n{}  {NEIGHBOUR}:\n    image: {NEIGHBOUR_IMAGE}\n", services.collect::<String>())
 }
 
 fn host_toml(project: &Project, bench: &Bench, settings: &Settings) -> Result<String> {

@@ -121,12 +121,13 @@ pub fn is_free(port: u16) -> bool {
     TcpListener::bind(("127.0.0.1", port)).is_ok()
 }
 
-fn free_port() -> Result<u16> {
+/// A port of 127.0.0.1 that nothing listens on now.
+pub(crate) fn free_port() -> Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
     listener.map(|address| address.port()).map_err(Error::io("find a free port on 127.0.0.1"))
 }
 
 /// Whether a registry answers at this address.
-fn answers(address: &str) -> bool {
+pub(crate) fn answers(address: &str) -> bool {
     http::get(address, "/v2/").is_ok_and(|answer| answer.status == 200)
 }

@@ -1,8 +1,12 @@
 //! The lab as a program; `cargo xtask` builds and calls it.
 
 mod demo;
+mod down;
 mod run;
 mod screen;
+mod standing;
+mod status;
+mod up;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -29,6 +33,12 @@ enum Verb {
     },
     /// Make the plugins into components, one line each
     Components,
+    /// Bring up an engine, a registry and D601, and leave them running
+    Up,
+    /// Take down what `up` made, and nothing else
+    Down,
+    /// Tell what of it runs
+    Status,
     /// Run test programs beside an engine and a registry; exit 69 if there can be none here
     Run {
         /// The lab is already in namespaces of its own
@@ -49,6 +59,9 @@ async fn main() -> ExitCode {
         Verb::Demo { clean: false } => demo::run(&screen),
         Verb::Demo { clean: true } => demo::clean(&screen),
         Verb::Components => make_components(&screen),
+        Verb::Up => up::run(&screen),
+        Verb::Down => down::run(&screen),
+        Verb::Status => status::run(&screen),
         Verb::Run { inside, programs, arguments } => run::run(&screen, inside, &programs, &arguments).await,
     }
 }

@@ -1,0 +1,46 @@
+//! `lab status`: what of the lab runs.
+
+use std::process::ExitCode;
+
+use lab::{D601, Result, d601, registry};
+
+use crate::{screen::Screen, standing::Standing};
+
+/// Tells of each part whether it runs; fails where one does not.
+pub fn run(screen: &Screen) -> ExitCode {
+    match look() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => {
+            screen.say("cargo xtask lab up");
+            ExitCode::FAILURE
+        }
+        Err(error) => screen.failed(&error),
+    }
+}
+
+fn look() -> Result<bool> {
+    let standing = Standing::here()?;
+    let engine = standing.docker().filter(lab::Docker::answers);
+    let endpoint = engine.as_ref().map(lab::Docker::endpoint).transpose()?;
+    let mut all = tell("Docker Engine", endpoint.as_deref());
+    let Some(docker) = engine else {
+        return Ok(false);
+    };
+    let registry = registry::left_running(&standing.registry, &docker).map(|registry| registry.url());
+    all &= tell("registry", registry.as_deref());
+
+    let d601 = D601::left_running(&docker, standing.d601)?;
+    let state = d601.as_ref().map(|d601| {
+        let state = d601.ssh(&["systemctl", "is-system-running"]);
+        let ssh = format!("ssh -F {} {}", d601.ssh_config().display(), d601::HOST);
+        state
+            .map_or_else(|_| "it runs, and ssh does not answer".to_owned(), |state| format!("{state}: {ssh}"))
+    });
+    all &= tell("D601", state.as_deref());
+    Ok(all)
+}
+
+fn tell(part: &str, state: Option<&str>) -> bool {
+    println!("{part:<14}  {}", state.unwrap_or("does not run"));
+    state.is_some()
+}

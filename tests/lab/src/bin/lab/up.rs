@@ -1,0 +1,103 @@
+//! `lab up`: everything that deploys need on this machine, and D601 beside it, left running.
+
+use std::process::ExitCode;
+
+use lab::{
+    D601, Docker, Registry, Result, compose, d601, debian,
+    engine::{self, Engine},
+    lock::Lock,
+    registry::{self, Source},
+};
+
+use crate::{
+    screen::Screen,
+    standing::{Standing, engine_of_the_user},
+};
+
+/// Brings up what does not run yet; what runs stays as it is.
+pub fn run(screen: &Screen) -> ExitCode {
+    match bring_up(screen) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let code = screen.failed(&error);
+            screen.say("what was brought up so far is taken down by: cargo xtask lab down");
+            code
+        }
+    }
+}
+
+fn bring_up(screen: &Screen) -> Result<()> {
+    let _lock = Lock::take("lab-up", &|text| screen.say(text))?;
+    let standing = Standing::here()?;
+
+    let step = screen.title("What takes long, from the cache or made now");
+    d601::prepare(&|text| screen.say(text))?;
+    step.done("all there");
+
+    let step = screen.title("Docker Engine");
+    let docker = find_or_start_engine(screen, &standing)?;
+    let docker = docker.clone().with_config(compose::ensure(&docker, &|text| screen.say(text))?);
+    step.done(&docker.run(&["version", "--format", "version {{.Server.Version}}"])?);
+
+    let step = screen.title("Registry");
+    let registry = find_or_start_registry(screen, &standing, &docker)?;
+    step.done(&registry.url());
+
+    let step = screen.title("D601");
+    let d601 = match D601::left_running(&docker, standing.d601.clone())? {
+        Some(d601) => d601,
+        None => D601::start_at(&docker, standing.d601.clone(), &|text| screen.say(text))?.leave_running(),
+    };
+    step.done(&d601.ssh(&["systemctl", "is-system-running"]).unwrap_or_else(|_| "running".to_owned()));
+
+    tell(&docker, &registry, &d601)
+}
+
+fn find_or_start_engine(screen: &Screen, standing: &Standing) -> Result<Docker> {
+    if let Some(docker) = standing.docker() {
+        if docker.answers() {
+            return Ok(docker);
+        }
+        if !standing.engine_is_ours() {
+            return Err(Standing::lost_engine());
+        }
+    } else if let Some(docker) = engine_of_the_user() {
+        screen.say("using the one that is running");
+        standing.stands_on(&docker)?;
+        return Ok(docker);
+    }
+    if !debian::is_root() {
+        return Err(engine::missing("none is running, and starting one needs root"));
+    }
+    engine::install(&|text| screen.say(text))?;
+    screen.say(&format!("starting dockerd, with its data in {}", standing.engine.data.display()));
+    standing.stands_on(&Docker::at(format!("unix://{}", standing.engine.socket.display())))?;
+    Engine::start(standing.engine.clone()).map(Engine::leave_running)
+}
+
+fn find_or_start_registry(screen: &Screen, standing: &Standing, docker: &Docker) -> Result<Registry> {
+    if let Some(registry) = registry::left_running(&standing.registry, docker) {
+        return Ok(registry);
+    }
+    let source = Source::find(docker, &|text| screen.say(text))?;
+    source.start(&standing.registry, None).map(Registry::leave_running)
+}
+
+/// How to use what runs.
+pub fn tell(docker: &Docker, registry: &Registry, d601: &D601) -> Result<()> {
+    let config = d601.ssh_config();
+    let config = config.display();
+    println!("\nthis machine");
+    println!("  Docker Engine   export DOCKER_HOST={}", docker.endpoint()?);
+    if let Some(folder) = docker.config() {
+        println!("  Compose         export DOCKER_CONFIG={}", folder.display());
+    }
+    println!("  registry        {}", registry.url());
+    println!("D601, at {}", d601.address());
+    println!("  ssh             ssh -F {config} {}", d601::HOST);
+    println!("  registry        http://{} there, and nowhere else", d601::REGISTRY);
+    println!("  … from here     ssh -F {config} -N -L 127.0.0.1:15000:{} {}", d601::REGISTRY, d601::HOST);
+    println!("  projects        {} there, of {}, who may use docker and sudo", d601::SERVICES, d601::USER);
+    println!("\nend of it         cargo xtask lab down");
+    Ok(())
+}
