@@ -18,6 +18,9 @@ use crate::{
 /// The lab's way to say that it cannot run on this machine.
 pub const UNAVAILABLE: i32 = 69;
 
+/// Between the name of a test and why it cannot run here; the lab says it so too.
+const SKIPPED: &str = " ... skipped: ";
+
 /// Runs every check; a part that fails does not keep the others from being run.
 pub fn run(filter: Option<&str>) -> Result<ExitCode> {
     let mut tally = Tally::default();
@@ -114,6 +117,7 @@ fn run_tests(
     let status = output::follow(&mut child, |line| {
         println!("{line}");
         results += usize::from(tally.test_result(line));
+        tally.skipped += u32::from(line.starts_with("test ") && line.contains(SKIPPED));
     })?;
     if status.code() != Some(UNAVAILABLE) {
         for _ in results..programs {
@@ -131,7 +135,7 @@ fn skip(programs: &[&Path], filter: Option<&str>, tally: &mut Tally) -> Result<(
         let list = list.map_err(|error| format!("cannot run {}: {error}", program.display()))?;
         let text = String::from_utf8_lossy(&list.stdout);
         for test in text.lines().filter_map(|line| line.strip_suffix(": test")) {
-            println!("test {test} ... skipped: the lab cannot run here");
+            println!("test {test}{SKIPPED}the lab cannot run here");
             if in_ci {
                 tally.failed += 1;
             } else {

@@ -2,6 +2,7 @@
 
 mod demo;
 mod down;
+mod needs;
 mod run;
 mod screen;
 mod standing;

@@ -22,7 +22,7 @@ use lab::{
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::screen::Screen;
+use crate::{needs, screen::Screen};
 
 /// "Service unavailable" in `sysexits.h`: the tests did not run.
 const UNAVAILABLE: u8 = 69;
@@ -62,6 +62,7 @@ async fn in_lab(
 
     // Everything that needs the network comes first: there is none inside.
     sample::build(&say)?;
+    let arguments = &needs::prepare(programs, arguments, &say)?;
     let (docker, place) = if let Ok(host) = env::var(bench::DOCKER_HOST) {
         (Docker::at(&host), format!("at {}={host}", bench::DOCKER_HOST))
     } else {
