@@ -62,6 +62,13 @@ impl Engine {
     /// have networks of their own, and nothing that is deployed here needs to reach the internet.
     pub fn start(place: Place) -> Result<Self> {
         let program = program().ok_or_else(|| missing("dockerd is not installed"))?;
+        let mut command = Command::new(program);
+        command.arg("--bridge=none");
+        Self::launch(place, command)
+    }
+
+    /// Starts one with this `dockerd`, which may come with options of its own.
+    pub(crate) fn launch(place: Place, mut command: Command) -> Result<Self> {
         for folder in [&place.data, &place.runtime] {
             paths::make_folder(folder)?;
         }
@@ -71,9 +78,8 @@ impl Engine {
                 fs::remove_file(file).ok();
             }
         }
-        let mut command = Command::new(program);
         command
-            .args(["--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false"])
+            .args(["--iptables=false", "--ip6tables=false", "--ip-forward=false"])
             .args(["--exec-opt=native.cgroupdriver=cgroupfs", "--cgroup-parent", CONTROL_GROUP])
             .arg(format!("--host=unix://{}", place.socket.display()))
             .arg("--data-root")
@@ -186,9 +192,14 @@ fn unmount_below(folder: &Path) -> Result<()> {
 
 /// Only an empty control group can be removed, so this harms nobody who still uses it.
 fn remove_control_groups() {
+    // Where a hierarchy has the starter in a group of its own, that of the engine is below it.
+    let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let own: Vec<_> = own.lines().filter_map(|line| line.splitn(3, ':').nth(2)).chain(["/"]).collect();
     let hierarchies = mounts().filter(|(kind, _)| kind.starts_with("cgroup"));
     for (_, hierarchy) in hierarchies {
-        fs::remove_dir(hierarchy.join(CONTROL_GROUP)).ok();
+        for parent in own.iter().map(|path| hierarchy.join(path.trim_start_matches('/'))) {
+            fs::remove_dir(parent.join(CONTROL_GROUP)).ok();
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 //!
 //! - [`engine`], [`compose`], [`registry`]: the components.
 //! - [`d601`]: a second host with an engine and a registry of its own, reached by ssh.
+//! - [`modern`]: a current engine with the containerd image store.
 //! - [`image`], [`project`]: what is pushed and what is deployed to.
 //! - [`snapshot`]: what a refused deploy must leave as it was.
 //! - [`faulty`]: a far side that goes wrong where a test says so.
@@ -26,6 +27,7 @@ pub mod faulty_docker;
 pub mod http;
 pub mod image;
 pub mod lock;
+pub mod modern;
 pub mod paths;
 pub mod process;
 pub mod project;

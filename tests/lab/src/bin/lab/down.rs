@@ -6,7 +6,7 @@ use lab::{
     Docker, Result, d601,
     engine::{self, Engine},
     lock::Lock,
-    registry,
+    modern, registry,
 };
 
 use crate::{
@@ -37,6 +37,9 @@ fn take_down(screen: &Screen) -> Result<()> {
         engine::remove(&standing.engine)?;
         screen.say("the engine with all its data");
     }
+    modern::remove(&standing.modern)?;
+    screen.say("the modern engine with all its data");
+    remove_folder(&standing.runtime)?;
     remove_folder(&standing.folder)?;
     screen.say(&format!("the folder {}", standing.folder.display()));
     step.done("nothing is left but what is in the cache");

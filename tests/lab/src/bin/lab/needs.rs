@@ -6,46 +6,55 @@ use std::{
     process::Command,
 };
 
-use lab::{Error, Result, Say, d601, process};
+use lab::{Error, Result, Say, d601, modern, process};
 
-/// What the names of tests begin with that need D601.
-const D601: &str = "d601_";
+/// What some tests need.
+struct Need {
+    /// What the names of those tests begin with.
+    prefix: &'static str,
+    /// Makes it.
+    prepare: fn(Say<'_>) -> Result<()>,
+}
+
+const NEEDS: [Need; 2] =
+    [Need { prefix: "d601_", prepare: d601::prepare }, Need { prefix: "modern_", prepare: modern::prepare }];
 
 /// Prepares what the tests need that these programs would run with these arguments.
 ///
 /// Gives the arguments to run them with: a need that cannot be met here leaves out its tests, and names each. In a CI
 /// they are run nevertheless and fail: nobody would notice otherwise.
 pub fn prepare(programs: &[PathBuf], arguments: &[String], say: Say) -> Result<Vec<String>> {
-    let mut arguments = arguments.to_vec();
-    let tests = with_prefix(D601, programs, &arguments)?;
-    if tests.is_empty() {
-        return Ok(arguments);
-    }
-    match d601::prepare(say) {
-        Ok(()) => {}
-        Err(error) if env::var_os("CI").is_some_and(|value| !value.is_empty()) => say(&error.to_string()),
-        Err(error @ Error::Missing { .. }) => {
-            let why = error.to_string().replace('\n', ";");
-            for test in tests {
-                println!("test {test} ... skipped: {why}");
-            }
-            arguments.extend(["--skip".to_owned(), D601.to_owned()]);
+    let in_ci = env::var_os("CI").is_some_and(|value| !value.is_empty());
+    let mut left = arguments.to_vec();
+    let tests = names(programs, arguments)?;
+    for Need { prefix, prepare } in NEEDS {
+        // In a module the name follows its path.
+        let needs_it = |name: &&String| name.rsplit("::").next().is_some_and(|name| name.starts_with(prefix));
+        let tests: Vec<_> = tests.iter().filter(needs_it).collect();
+        if tests.is_empty() {
+            continue;
         }
-        Err(error) => return Err(error),
+        match prepare(say) {
+            Ok(()) => {}
+            Err(error @ Error::Missing { .. }) if !in_ci => {
+                let why = error.to_string().replace('\n', ";");
+                for test in tests {
+                    println!("test {test} ... skipped: {why}");
+                }
+                left.extend(["--skip".to_owned(), prefix.to_owned()]);
+            }
+            Err(error) => say(&error.to_string()),
+        }
     }
-    Ok(arguments)
+    Ok(left)
 }
 
-/// The names of the tests that would be run, as far as they begin so.
-fn with_prefix(prefix: &str, programs: &[PathBuf], arguments: &[String]) -> Result<Vec<String>> {
+/// The names of the tests that would be run.
+fn names(programs: &[PathBuf], arguments: &[String]) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for program in programs.iter().filter(|program| is_test(program)) {
         let list = process::output(Command::new(program).args(arguments).args(["--list", "--format=terse"]))?;
-        let names = list.lines().filter_map(|line| line.strip_suffix(": test"));
-        // In a module the name follows its path.
-        let names =
-            names.filter(|name| name.rsplit("::").next().is_some_and(|name| name.starts_with(prefix)));
-        found.extend(names.map(str::to_owned));
+        found.extend(list.lines().filter_map(|line| line.strip_suffix(": test")).map(str::to_owned));
     }
     Ok(found)
 }

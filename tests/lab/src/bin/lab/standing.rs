@@ -15,8 +15,12 @@ use lab::{
 pub struct Standing {
     /// Everything but what the engine needs a short path for.
     pub folder: PathBuf,
+    /// Sockets of the engines.
+    pub runtime: PathBuf,
     /// The engine, where one had to be started.
     pub engine: Place,
+    /// The modern engine.
+    pub modern: Place,
     /// The registry of this machine.
     pub registry: PathBuf,
     /// D601.
@@ -32,16 +36,19 @@ impl Standing {
         let digest = image::digest(target.as_os_str().as_encoded_bytes());
         let short: String = digest.trim_start_matches("sha256:").chars().take(8).collect();
         let runtime = PathBuf::from(format!("/run/host-lab-{short}"));
+        let place = |name: &str| Place {
+            socket: runtime.join(name).join("docker.sock"),
+            data: folder.join(name),
+            runtime: runtime.join(name),
+            log: folder.join(format!("{name}.log")),
+        };
         Ok(Self {
-            engine: Place {
-                socket: runtime.join("docker.sock"),
-                data: folder.join("engine"),
-                runtime,
-                log: folder.join("dockerd.log"),
-            },
+            engine: place("engine"),
+            modern: place("modern"),
             registry: folder.join("registry"),
             d601: d601::Place { name: "host-lab-d601".to_owned(), folder: folder.join("d601") },
             folder,
+            runtime,
         })
     }
 

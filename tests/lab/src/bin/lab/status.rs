@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use lab::{D601, Result, d601, registry};
+use lab::{D601, Result, d601, modern, registry};
 
 use crate::{screen::Screen, standing::Standing};
 
@@ -28,6 +28,9 @@ fn look() -> Result<bool> {
     };
     let registry = registry::left_running(&standing.registry, &docker).map(|registry| registry.url());
     all &= tell("registry", registry.as_deref());
+
+    let modern = modern::left_running(&standing.modern).map(|docker| docker.endpoint()).transpose()?;
+    all &= tell("modern engine", modern.as_deref());
 
     let d601 = D601::left_running(&docker, standing.d601)?;
     let state = d601.as_ref().map(|d601| {

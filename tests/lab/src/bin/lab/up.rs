@@ -6,6 +6,7 @@ use lab::{
     D601, Docker, Registry, Result, compose, d601, debian,
     engine::{self, Engine},
     lock::Lock,
+    modern::{self, Modern},
     registry::{self, Source},
 };
 
@@ -32,6 +33,7 @@ fn bring_up(screen: &Screen) -> Result<()> {
 
     let step = screen.title("What takes long, from the cache or made now");
     d601::prepare(&|text| screen.say(text))?;
+    let no_modern = modern::prepare(&|text| screen.say(text)).err();
     step.done("all there");
 
     let step = screen.title("Docker Engine");
@@ -50,7 +52,19 @@ fn bring_up(screen: &Screen) -> Result<()> {
     };
     step.done(&d601.ssh(&["systemctl", "is-system-running"]).unwrap_or_else(|_| "running".to_owned()));
 
-    tell(&docker, &registry, &d601)
+    let step = screen.title("Modern engine, with the containerd image store");
+    let modern = match no_modern {
+        None => Some(find_or_start_modern(&standing)?),
+        Some(error) => {
+            // Of use to some, and all else works without.
+            screen.say(&format!("not here: {error}"));
+            None
+        }
+    };
+    if let Some(modern) = &modern {
+        step.done(&modern.run(&["version", "--format", "version {{.Server.Version}}"])?);
+    }
+    tell(&docker, modern.as_ref(), &registry, &d601)
 }
 
 fn find_or_start_engine(screen: &Screen, standing: &Standing) -> Result<Docker> {
@@ -83,12 +97,22 @@ fn find_or_start_registry(screen: &Screen, standing: &Standing, docker: &Docker)
     source.start(&standing.registry, None).map(Registry::leave_running)
 }
 
+fn find_or_start_modern(standing: &Standing) -> Result<Docker> {
+    match modern::left_running(&standing.modern) {
+        Some(docker) => Ok(docker),
+        None => Modern::start(standing.modern.clone()).map(Modern::leave_running),
+    }
+}
+
 /// How to use what runs.
-pub fn tell(docker: &Docker, registry: &Registry, d601: &D601) -> Result<()> {
+fn tell(docker: &Docker, modern: Option<&Docker>, registry: &Registry, d601: &D601) -> Result<()> {
     let config = d601.ssh_config();
     let config = config.display();
     println!("\nthis machine");
     println!("  Docker Engine   export DOCKER_HOST={}", docker.endpoint()?);
+    if let Some(modern) = modern {
+        println!("  modern engine   export DOCKER_HOST={}", modern.endpoint()?);
+    }
     if let Some(folder) = docker.config() {
         println!("  Compose         export DOCKER_CONFIG={}", folder.display());
     }
