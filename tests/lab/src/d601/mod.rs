@@ -209,7 +209,14 @@ impl D601 {
         }
     }
 
-    fn wait(&self) -> Result<()> {
+    /// How systemd there finds itself, in one word: `running` where every unit does.
+    pub fn state(&self) -> Result<String> {
+        // The command fails for each word but that one.
+        self.ssh(&["sh", "-c", "systemctl is-system-running || true"])
+    }
+
+    /// Waits until ssh, the engine and the registry in it answer.
+    pub fn wait(&self) -> Result<()> {
         let answers = |command: &[&str]| self.ssh(command).is_ok();
         self.patiently("D601's sshd", || answers(&["true"]))?;
         self.patiently("D601's Docker Engine", || answers(&["docker", "version"]))?;

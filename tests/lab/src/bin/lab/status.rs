@@ -34,9 +34,8 @@ fn look() -> Result<bool> {
 
     let d601 = D601::left_running(&docker, standing.d601)?;
     let state = d601.as_ref().map(|d601| {
-        let state = d601.ssh(&["systemctl", "is-system-running"]);
         let ssh = format!("ssh -F {} {}", d601.ssh_config().display(), d601::HOST);
-        state
+        d601.state()
             .map_or_else(|_| "it runs, and ssh does not answer".to_owned(), |state| format!("{state}: {ssh}"))
     });
     all &= tell("D601", state.as_deref());

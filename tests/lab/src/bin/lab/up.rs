@@ -46,11 +46,8 @@ fn bring_up(screen: &Screen) -> Result<()> {
     step.done(&registry.url());
 
     let step = screen.title("D601");
-    let d601 = match D601::left_running(&docker, standing.d601.clone())? {
-        Some(d601) => d601,
-        None => D601::start_at(&docker, standing.d601.clone(), &|text| screen.say(text))?.leave_running(),
-    };
-    step.done(&d601.ssh(&["systemctl", "is-system-running"]).unwrap_or_else(|_| "running".to_owned()));
+    let d601 = find_or_start_d601(screen, &standing, &docker)?;
+    step.done(&d601.state()?);
 
     let step = screen.title("Modern engine, with the containerd image store");
     let modern = match no_modern {
@@ -95,6 +92,15 @@ fn find_or_start_registry(screen: &Screen, standing: &Standing, docker: &Docker)
     }
     let source = Source::find(docker, &|text| screen.say(text))?;
     source.start(&standing.registry, None).map(Registry::leave_running)
+}
+
+fn find_or_start_d601(screen: &Screen, standing: &Standing, docker: &Docker) -> Result<D601> {
+    if let Some(d601) = D601::left_running(docker, standing.d601.clone())? {
+        // Whoever started it may have been interrupted before it was up.
+        d601.wait()?;
+        return Ok(d601);
+    }
+    D601::start_at(docker, standing.d601.clone(), &|text| screen.say(text)).map(D601::leave_running)
 }
 
 fn find_or_start_modern(standing: &Standing) -> Result<Docker> {
