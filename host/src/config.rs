@@ -10,6 +10,7 @@ mod invalid;
 mod limits;
 mod locate;
 mod secrets;
+mod ssh;
 mod url;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ pub use desired::Desired;
 pub use limits::Limits;
 pub use locate::{Chosen, choose};
 pub use secrets::SecretSource;
+pub use ssh::{Destination, SshHost};
 pub use url::HttpUrl;
 
 use crate::fault::Fault;
@@ -47,6 +49,8 @@ pub struct Config {
     pub health: BTreeMap<ConfigName, HttpUrl>,
     /// Sources of secrets by name.
     pub secrets: BTreeMap<ConfigName, SecretSource>,
+    /// Machines behind `ssh`, by name.
+    pub ssh: BTreeMap<ConfigName, SshHost>,
     /// The desired state, where there is one: `deploy.json`.
     pub desired: Option<PathBuf>,
     /// Bounds on everything that comes from outside.

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use super::invalid::invalid;
 use super::locate::{Chosen, default_folder, xdg};
 use super::secrets::SecretsTable;
+use super::ssh::SshTable;
 use super::{ComposeRuntime, Config, EnvFileSource, HttpUrl, Limits, RegistryConfig};
 use crate::fault::Fault;
 use crate::names::{ConfigName, ImageName, RuntimeName};
@@ -31,6 +32,7 @@ struct File {
     runtimes: BTreeMap<RuntimeName, toml::Spanned<RuntimeTable>>,
     health: BTreeMap<ConfigName, HealthTable>,
     secrets: BTreeMap<ConfigName, SecretsTable>,
+    ssh: BTreeMap<ConfigName, SshTable>,
     catalog: CatalogTable,
     limits: Limits,
 }
@@ -132,6 +134,14 @@ pub(super) fn understood(text: &str, chosen: &Chosen) -> Result<Config, Fault> {
             Ok((source, table.source(base).map_err(|error| bad_value(&name, &key, &error))?))
         })
         .collect::<Result<_, Fault>>()?;
+    let ssh = file
+        .ssh
+        .into_iter()
+        .map(|(host, table)| {
+            let key = format!("ssh.{host}");
+            Ok((host, table.host(base).map_err(|error| bad_value(&name, &key, &error))?))
+        })
+        .collect::<Result<_, Fault>>()?;
     let components = |folder: &Path| {
         std::fs::read_dir(folder).is_ok_and(|entries| {
             entries.flatten().any(|entry| entry.path().extension().is_some_and(|end| end == "wasm"))
@@ -151,6 +161,7 @@ pub(super) fn understood(text: &str, chosen: &Chosen) -> Result<Config, Fault> {
         runtimes,
         health,
         secrets,
+        ssh,
         desired: file.catalog.desired.as_deref().map(at),
         limits: file.limits,
     })
@@ -287,7 +298,6 @@ mod tests {
     fn a_key_of_a_later_release_is_called_that() {
         let runtime = "[runtimes.d601]\nkind = \"compose\"\n";
         for (word, text) in [
-            ("ssh", "[ssh.d601]\ndestination = \"ubuntu@d601\"\n"),
             ("artifacts", "[catalog]\nartifacts = \"CI.json\"\n"),
             ("approvals", "[approvals]\nallowed-signers = \"x\"\n"),
             ("via", "[registry]\nvia = \"d601\"\n"),

@@ -70,6 +70,11 @@ fn sound(config: &Config) {
         assert!(!runtime.files.is_empty() && runtime.files.iter().all(|file| file.is_absolute()));
         assert!(!runtime.project.starts_with('-') && !runtime.project.is_empty());
     }
+    for host in config.ssh.values() {
+        let text = host.destination.as_str();
+        assert!(!text.is_empty() && !text.starts_with('-') && text.chars().all(|c| c.is_ascii_graphic()));
+        assert!(host.config.as_ref().is_none_or(|file| file.is_absolute()));
+    }
     for folder in [&config.plugins, &config.policies, &config.state, &config.cache] {
         assert!(folder.is_absolute(), "{}", folder.display());
     }

@@ -11,7 +11,7 @@ const LONGEST: usize = 600;
 
 /// Keys and kinds of the design that come with a later release.
 const LATER: &[&str] =
-    &["approvals", "artifacts", "containerd", "context", "kubeconfig", "kubernetes", "ssh", "via"];
+    &["approvals", "artifacts", "containerd", "context", "kubeconfig", "kubernetes", "via"];
 
 /// The fault of a text that is no TOML, or has a key or value that is unknown here.
 pub fn invalid(name: &str, text: &str, error: &toml::de::Error) -> Fault {

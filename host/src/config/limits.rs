@@ -40,6 +40,8 @@ pub struct Limits {
     pub docker_seconds: u64,
     /// Deadline of `docker compose up`, in seconds.
     pub compose_seconds: u64,
+    /// Seconds until a connection to an SSH host must stand, jump hosts and authentication included.
+    pub ssh_connect_seconds: u64,
     /// Deadline of a command that gives secrets, in seconds.
     pub secret_seconds: u64,
     /// Deadline of a health verification, in seconds; a plugin may ask for less, never for more.
@@ -68,6 +70,7 @@ impl Default for Limits {
             delivery_seconds: 900,
             docker_seconds: 30,
             compose_seconds: 180,
+            ssh_connect_seconds: 5,
             secret_seconds: 20,
             health_seconds: 120,
             health_bytes: 1 << 20,
