@@ -12,6 +12,7 @@
 //! - [`faulty`]: a far side that goes wrong where a test says so.
 //! - [`components`]: plugin crates made into WebAssembly components.
 //! - [`faulty_docker`]: an engine that goes wrong on request.
+//! - [`sshd`]: an SSH server to deploy through.
 //! - [`bench`]: all of it as a test sees it.
 
 pub mod bench;
@@ -34,6 +35,7 @@ pub mod project;
 pub mod registry;
 pub mod sample;
 pub mod snapshot;
+pub mod sshd;
 
 pub use bench::Bench;
 pub use d601::D601;
@@ -44,6 +46,7 @@ pub use project::Project;
 pub use registry::Registry;
 pub use sample::Behaviour;
 pub use snapshot::Snapshot;
+pub use sshd::Sshd;
 
 /// Told in one sentence what is about to happen, before it happens.
 pub type Say<'a> = &'a dyn Fn(&str);

@@ -21,6 +21,7 @@ pub(super) mod json;
 mod kubernetes;
 pub(super) mod process;
 mod registry;
+pub mod ssh;
 #[cfg(test)]
 mod testing;
 

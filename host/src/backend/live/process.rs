@@ -1,15 +1,19 @@
 //! One command to its end: bounded in time and in what is kept of its output. This is the only place where the host
 //! starts programs.
 
+mod running;
+
 use std::ffi::OsString;
 use std::io;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::timeout;
+
+pub use running::Running;
 
 /// Longest output that is kept, in bytes; a resolved Compose project is far smaller.
 const OUTPUT: usize = 8 << 20;
@@ -17,12 +21,45 @@ const OUTPUT: usize = 8 << 20;
 const ERRORS: usize = 16 << 10;
 /// How long a process group may take to end by itself once it was asked to, before it is ended.
 const GRACE: Duration = Duration::from_secs(5);
+/// How much is read at once of what a command is fed with or tells, in bytes.
+const PIECE: usize = 64 << 10;
+
+/// What a command reads.
+pub enum Input<'a> {
+    /// As it is.
+    Is(Stdio),
+    /// A text; small, because it is there as a whole.
+    Bytes(&'a [u8]),
+    /// Whatever comes out of this, to its end.
+    Stream(&'a mut (dyn AsyncRead + Send + Unpin)),
+}
+
+/// What a child is fed with.
+type Source<'a> = Box<dyn AsyncRead + Send + Unpin + 'a>;
+
+impl Input<'_> {
+    /// Nothing at all.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self::Is(Stdio::null())
+    }
+}
+
+/// Where the output of a command goes.
+pub enum Output<'a> {
+    /// Its beginning is kept: [`Finished::stdout`].
+    Kept,
+    /// All of it goes there, as fast as it is taken.
+    Stream(&'a mut (dyn AsyncWrite + Send + Unpin)),
+}
 
 /// How a command ended.
 #[derive(Debug)]
 pub struct Finished {
     /// Whether it says that it worked.
     pub success: bool,
+    /// The number that it ended with; none where a signal ended it.
+    pub code: Option<i32>,
     /// `ended with 1`, `was ended by signal 9`.
     pub ending: String,
     /// Its output; the beginning, if it was longer than what is kept.
@@ -40,7 +77,7 @@ pub enum Unfinished {
     Late,
     /// It was ended because nobody waits for it any more.
     Stopped,
-    /// It could not be started or watched.
+    /// It could not be started or watched, or what it was fed with broke off.
     Broken(io::Error),
 }
 
@@ -64,7 +101,6 @@ pub async fn run(
 }
 
 /// The same, for a command that changes nothing and may be ended as soon as `stopped` is ready.
-#[expect(clippy::disallowed_methods, reason = "this is where the host runs programs, behind the gate")]
 pub async fn run_unless(
     argv: &[OsString],
     environment: &[(OsString, OsString)],
@@ -72,22 +108,39 @@ pub async fn run_unless(
     within: Duration,
     stopped: impl Future<Output = ()>,
 ) -> Result<Finished, Unfinished> {
-    let (program, arguments) = argv.split_first().ok_or(Unfinished::Missing)?;
-    let mut child = Command::new(program)
-        .args(arguments)
-        .env_clear()
-        .envs(environment.iter().cloned())
-        .stdin(input)
+    run_between(argv, environment, Input::Is(input), Output::Kept, within, stopped).await
+}
+
+/// The same, between a source and a sink, which may be as large as they like. Where one of them breaks off, the command is
+/// ended: it must not take half of its input for the whole.
+pub async fn run_between(
+    argv: &[OsString],
+    environment: &[(OsString, OsString)],
+    input: Input<'_>,
+    output: Output<'_>,
+    within: Duration,
+    stopped: impl Future<Output = ()>,
+) -> Result<Finished, Unfinished> {
+    let (stdin, source): (Stdio, Option<Source<'_>>) = match input {
+        Input::Is(stdin) => (stdin, None),
+        Input::Bytes(bytes) => (Stdio::piped(), Some(Box::new(bytes))),
+        Input::Stream(stream) => (Stdio::piped(), Some(Box::new(stream))),
+    };
+    let mut child = command(argv, environment)?
+        .stdin(stdin)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0)
         .spawn()?;
-    let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+    let group = group(&child);
+    let stdin = child.stdin.take();
     let unfinished = tokio::select! {
         biased;
         () = stopped => Unfinished::Stopped,
-        finished = timeout(within, watch(&mut child)) => match finished {
-            Ok(finished) => return Ok(finished?),
+        error = feed(stdin, source) => Unfinished::Broken(error),
+        finished = timeout(within, watch(&mut child, output)) => match finished {
+            Ok(Ok(finished)) => return Ok(finished),
+            Ok(Err(error)) => Unfinished::Broken(error),
             Err(_) => Unfinished::Late,
         },
     };
@@ -95,13 +148,61 @@ pub async fn run_unless(
     Err(unfinished)
 }
 
-async fn watch(child: &mut Child) -> io::Result<Finished> {
+#[expect(clippy::disallowed_methods, reason = "this is where the host runs programs, behind the gate")]
+fn command(argv: &[OsString], environment: &[(OsString, OsString)]) -> Result<Command, Unfinished> {
+    let (program, arguments) = argv.split_first().ok_or(Unfinished::Missing)?;
+    let mut command = Command::new(program);
+    command.args(arguments).env_clear().envs(environment.iter().cloned());
+    Ok(command)
+}
+
+fn group(child: &Child) -> Option<Pid> {
+    child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?))
+}
+
+/// Gives a child its input; comes back only with an error of the source. A child that reads no further is no error: how
+/// it ends says enough.
+async fn feed(stdin: Option<ChildStdin>, source: Option<Source<'_>>) -> io::Error {
+    if let (Some(mut stdin), Some(mut source)) = (stdin, source) {
+        let mut piece = Vec::with_capacity(PIECE);
+        loop {
+            piece.clear();
+            match source.read_buf(&mut piece).await {
+                Ok(0) => break,
+                Ok(_) if stdin.write_all(&piece).await.is_ok() => {}
+                Ok(_) => break,
+                Err(error) => return error,
+            }
+        }
+    }
+    std::future::pending().await
+}
+
+async fn watch(child: &mut Child, output: Output<'_>) -> io::Result<Finished> {
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let stdout = async {
+        match output {
+            Output::Kept => read(stdout, Keep::Beginning(OUTPUT)).await,
+            Output::Stream(sink) => pass_on(stdout, sink).await,
+        }
+    };
     // All at once: a full pipe would stop the child.
-    let (stdout, stderr, status) =
-        tokio::join!(read(stdout, Keep::Beginning(OUTPUT)), read(stderr, Keep::End(ERRORS)), child.wait());
-    let status = status?;
-    Ok(Finished { success: status.success(), ending: ending(status), stdout: stdout?, stderr: stderr? })
+    let (stdout, stderr, status) = tokio::try_join!(stdout, read(stderr, Keep::End(ERRORS)), child.wait())?;
+    Ok(Finished { success: status.success(), code: status.code(), ending: ending(status), stdout, stderr })
+}
+
+async fn pass_on(
+    from: Option<impl AsyncRead + Unpin>,
+    to: &mut (dyn AsyncWrite + Send + Unpin),
+) -> io::Result<Vec<u8>> {
+    let Some(mut from) = from else { return Ok(Vec::new()) };
+    let mut piece = Vec::with_capacity(PIECE);
+    while from.read_buf(&mut piece).await? > 0 {
+        to.write_all(&piece).await?;
+        piece.clear();
+    }
+    to.flush().await?;
+    Ok(Vec::new())
 }
 
 #[derive(Clone, Copy)]

@@ -18,7 +18,7 @@ use lab::{
     lock::Lock,
     paths, process, project,
     registry::Source,
-    sample,
+    sample, sshd,
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -62,6 +62,7 @@ async fn in_lab(
 
     // Everything that needs the network comes first: there is none inside.
     sample::build(&say)?;
+    sshd::ensure(&say)?;
     let arguments = &needs::prepare(programs, arguments, &say)?;
     let (docker, place) = if let Ok(host) = env::var(bench::DOCKER_HOST) {
         (Docker::at(&host), format!("at {}={host}", bench::DOCKER_HOST))
