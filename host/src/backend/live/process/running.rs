@@ -14,12 +14,12 @@ use super::{Unfinished, command, ending, group};
 /// value is dropped. Should this process be killed, its end of the pipes closes: that must be enough for the child to end.
 #[derive(Debug)]
 pub struct Running {
+    /// Its end is the end of the child's input.
+    pub stdin: Option<ChildStdin>,
     /// To be read, or dropped.
     pub stdout: Option<ChildStdout>,
     /// To be read, or dropped.
     pub stderr: Option<ChildStderr>,
-    /// Its end is the end of the child's input.
-    _stdin: Option<ChildStdin>,
     group: Option<Pid>,
     ended: watch::Receiver<Option<String>>,
 }
@@ -40,7 +40,7 @@ impl Running {
             let how = how(child).await;
             sender.send_replace(Some(how));
         });
-        Ok(Self { _stdin: stdin, stdout, stderr, group, ended })
+        Ok(Self { stdin, stdout, stderr, group, ended })
     }
 
     /// Waits for its end: `ended with 255`.

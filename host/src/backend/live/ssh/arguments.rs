@@ -24,7 +24,7 @@ pub const READY: &str = "host: the connection stands";
 /// A dead line is noticed after three of these without an answer.
 const ALIVE: Duration = Duration::from_secs(2);
 /// Stands for the machine where only the control socket matters.
-const BEHIND_SOCKET: &str = "behind-the-socket";
+pub const BEHIND_SOCKET: &str = "behind-the-socket";
 
 /// Exactly what is around each `ssh`. Its words and those of the other side are in English, because they are read.
 pub fn environment() -> Vec<(OsString, OsString)> {
@@ -101,11 +101,12 @@ fn client(socket: &Path) -> Vec<OsString> {
     argv
 }
 
-/// Ends the master behind `socket` and removes its folder as soon as its input ends: that is when this process is gone,
-/// even if it was killed and a transfer through the connection still goes on.
-pub fn guard(folder: &Path, socket: &Path) -> Vec<OsString> {
-    let script = r#"exec >/dev/null 2>&1; cat; "$@"; rm -rf -- "$0""#;
-    let mut argv: Vec<OsString> = vec!["sh".into(), "-c".into(), script.into(), folder.into()];
-    argv.extend(control(socket, &["exit"]));
+/// The guard of the master behind `socket`: once its input has ended it asks the master to end. That is when this process
+/// is gone, even if it was killed and a transfer through the connection still goes on, for which the master would stay.
+/// `xargs` runs what it was given when its input ends; its only word is [`BEHIND_SOCKET`].
+pub fn guard(socket: &Path) -> Vec<OsString> {
+    let mut argv = vec!["xargs".into()];
+    argv.extend(client(socket));
+    argv.extend(["-O", "exit", "--"].map(OsString::from));
     argv
 }

@@ -1,18 +1,18 @@
 //! The connection itself: a master that holds it, and what everything that goes through it needs to know.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rustix::process::Signal;
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::arguments::{self, READY};
+use super::arguments::{self, BEHIND_SOCKET, READY};
 use super::error::{Place, SshError, Trouble};
 use super::folder::{Folder, Left};
 use super::heard::{Heard, last};
@@ -36,7 +36,7 @@ const GREETING: u64 = 64 << 10;
 #[derive(Debug)]
 pub struct Connection {
     line: Arc<Line>,
-    guard: Running,
+    guard: Option<Running>,
 }
 
 /// What goes through a connection shares this.
@@ -65,7 +65,7 @@ impl Connection {
         let start = |argv: &[OsString]| {
             Running::start(argv, &environment).map_err(|why| SshError::new(&place, unstarted(&why)))
         };
-        let guard = start(&arguments::guard(folder.path(), &socket))?;
+        let guard = guard(&socket, &environment).await;
         let mut master = start(&arguments::master(host, &socket, limits.ssh_connect_seconds))?;
 
         let heard = Heard::default();
@@ -133,8 +133,10 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        // It has nothing left to do, and would do it on a folder that may be somebody else's by then.
-        self.guard.signal(Signal::KILL);
+        // It has nothing left to do.
+        if let Some(guard) = &self.guard {
+            guard.signal(Signal::KILL);
+        }
         // On this it removes its socket and ends what it started.
         self.line.master.signal(Signal::TERM);
     }
@@ -197,6 +199,14 @@ async fn ready(stdout: Option<impl AsyncRead + Send + Unpin + 'static>) {
         }
     }
     std::future::pending::<()>().await;
+}
+
+/// Starts the guard. Without it, where there is no `xargs`, the master of a killed run ends when the last transfer through
+/// it does, or when the next connection is made.
+async fn guard(socket: &Path, environment: &[(OsString, OsString)]) -> Option<Running> {
+    let mut guard = Running::start(&arguments::guard(socket), environment).ok()?;
+    guard.stdin.as_mut()?.write_all(BEHIND_SOCKET.as_bytes()).await.ok()?;
+    Some(guard)
 }
 
 async fn last_words(listening: Option<JoinHandle<()>>) {
