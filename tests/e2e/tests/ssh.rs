@@ -37,7 +37,6 @@ async fn refused(config: &Path) -> SshError {
     let begun = Instant::now();
     let error = connect(config).await.expect_err("no connection");
     assert!(begun.elapsed() < SOON, "{:?}: {error}", begun.elapsed());
-    println!("{error}");
     error
 }
 
@@ -177,6 +176,62 @@ async fn more_at_once_than_the_server_allows_is_told() {
 }
 
 #[tokio::test]
+async fn a_program_goes_on_until_it_is_let_go() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let sshd = Sshd::start(&[]).expect("a server");
+    let connection = connected(&sshd).await;
+    let mut program = connection.start(&["cat"]).expect("it starts");
+    program.stdin().expect("its input").write_all(b"hello").await.expect("it reads");
+    let mut back = [0; 5];
+    program.stdout().expect("its output").read_exact(&mut back).await.expect("it says so");
+    assert_eq!(&back, b"hello");
+    assert!(program.finish(LONG).await.expect("it ends with its input").success);
+
+    // A file lock that lives as long as its holder here.
+    let file = sshd.folder().join("lock").display().to_string();
+    let locked = ["flock", "--nonblock", &file, "sh", "-c", "echo locked; exec cat"];
+    let mut holder = connection.start(&locked).expect("it starts");
+    let mut back = [0; 7];
+    holder.stdout().expect("its output").read_exact(&mut back).await.expect("it is locked");
+    let second = connection.run(&locked, Input::nothing(), LONG).await.expect("it runs");
+    assert_eq!(second.code, Some(1), "{second:?}");
+    drop(holder);
+    let begun = Instant::now();
+    while !connection.run(&locked, Input::nothing(), LONG).await.expect("it runs").success {
+        assert!(begun.elapsed() < SOON, "the lock stays");
+    }
+
+    let error = connection.start(&["no-such-program"]).expect("it starts").finish(LONG).await;
+    assert_eq!(error.expect_err("missing").code(), "ssh-command-missing");
+    let late =
+        connection.start(&["sleep", "60"]).expect("it starts").finish(Duration::from_millis(300)).await;
+    assert_eq!(late.expect_err("late").code(), "ssh-late");
+    let mut cut = connection.start(&["cat"]).expect("it starts");
+    cut.stdin().expect("its input").write_all(b"x").await.expect("it reads");
+    sshd.cut().expect("cut");
+    assert_eq!(cut.finish(LONG).await.expect_err("cut").code(), "ssh-dropped");
+}
+
+#[tokio::test]
+async fn a_jump_host_of_the_configuration_is_used() {
+    let (jump, sshd) = (Sshd::start(&[]).expect("a server"), Sshd::start(&[]).expect("a server"));
+    let config = sshd.config_with("jumping", &["ProxyJump jump"]).expect("a configuration");
+    let hop = std::fs::read_to_string(jump.config().expect("a configuration")).expect("the file");
+    let text = std::fs::read_to_string(&config).expect("the file") + &hop.replace("Host d601", "Host jump");
+    std::fs::write(&config, text).expect("a configuration");
+    let connection = connect(&config).await.expect("a connection");
+    let finished = connection.run(&["echo", "there"], Input::nothing(), LONG).await.expect("it runs");
+    assert_eq!(finished.stdout, b"there\n");
+    assert!(jump.sessions() > 0, "it goes through the other server");
+    connection.close().await;
+    assert!(becomes(|| jump.sessions() == 0 && sshd.sessions() == 0), "a session stays");
+    std::fs::write(jump.known_hosts(), "").expect("no known host");
+    let error = refused(&config).await;
+    assert_eq!(error.code(), "ssh-host-key-unknown", "{error}");
+    assert!(error.to_string().contains("jump host"), "{error}");
+}
+
+#[tokio::test]
 async fn forwards_lead_to_ports_and_to_sockets() {
     let sshd = Sshd::start(&[]).expect("a server");
     let connection = connected(&sshd).await;
@@ -260,7 +315,7 @@ async fn what_cannot_be_reached_is_told_within_seconds() {
     let unknown =
         sshd.config_with("unknown", &["HostName no-such-machine.invalid"]).expect("a configuration");
     let error = refused(&unknown).await;
-    assert_eq!((error.code(), error.retryable()), ("ssh-unreachable", false), "{error}");
+    assert_eq!(error.code(), "ssh-unreachable", "{error}");
     // Somebody takes the connection and says nothing.
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = format!("Port {}", silent.local_addr().expect("an address").port());

@@ -133,11 +133,11 @@ pub async fn run_between(
         .process_group(0)
         .spawn()?;
     let group = group(&child);
-    let stdin = child.stdin.take();
+    let mut stdin = child.stdin.take();
     let unfinished = tokio::select! {
         biased;
         () = stopped => Unfinished::Stopped,
-        error = feed(stdin, source) => Unfinished::Broken(error),
+        error = feed(&mut stdin, source) => Unfinished::Broken(error),
         finished = timeout(within, watch(&mut child, output)) => match finished {
             Ok(Ok(finished)) => return Ok(finished),
             Ok(Err(error)) => Unfinished::Broken(error),
@@ -160,21 +160,22 @@ fn group(child: &Child) -> Option<Pid> {
     child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?))
 }
 
-/// Gives a child its input; comes back only with an error of the source. A child that reads no further is no error: how
-/// it ends says enough.
-async fn feed(stdin: Option<ChildStdin>, source: Option<Source<'_>>) -> io::Error {
-    if let (Some(mut stdin), Some(mut source)) = (stdin, source) {
+/// Gives a child its input; comes back only with an error of the source, and then leaves the input open: its end would say
+/// that this was all. A child that reads no further is no error: how it ends says enough.
+async fn feed(stdin: &mut Option<ChildStdin>, source: Option<Source<'_>>) -> io::Error {
+    if let (Some(to), Some(mut source)) = (stdin.as_mut(), source) {
         let mut piece = Vec::with_capacity(PIECE);
         loop {
             piece.clear();
             match source.read_buf(&mut piece).await {
                 Ok(0) => break,
-                Ok(_) if stdin.write_all(&piece).await.is_ok() => {}
+                Ok(_) if to.write_all(&piece).await.is_ok() => {}
                 Ok(_) => break,
                 Err(error) => return error,
             }
         }
     }
+    drop(stdin.take());
     std::future::pending().await
 }
 
@@ -248,3 +249,7 @@ fn ending(status: ExitStatus) -> String {
         (None, None) => "ended".to_owned(),
     }
 }
+
+// Last: what stands before it is looked through for programs that are started elsewhere.
+#[cfg(test)]
+mod tests;

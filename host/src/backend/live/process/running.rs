@@ -1,7 +1,6 @@
 //! A program that runs beside others until it is ended.
 
 use std::ffi::OsString;
-use std::io;
 use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -9,6 +8,15 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
 use tokio::sync::watch;
 
 use super::{Unfinished, command, ending, group};
+
+/// How a child ended.
+#[derive(Debug, Clone)]
+pub struct Ended {
+    /// The number that it ended with; none where a signal ended it.
+    pub code: Option<i32>,
+    /// `ended with 1`, `was ended by signal 9`.
+    pub ending: String,
+}
 
 /// A child with pipes for all that it reads and says, in a process group of its own. The group is asked to end when this
 /// value is dropped. Should this process be killed, its end of the pipes closes: that must be enough for the child to end.
@@ -21,7 +29,7 @@ pub struct Running {
     /// To be read, or dropped.
     pub stderr: Option<ChildStderr>,
     group: Option<Pid>,
-    ended: watch::Receiver<Option<String>>,
+    ended: watch::Receiver<Option<Ended>>,
 }
 
 impl Running {
@@ -43,11 +51,13 @@ impl Running {
         Ok(Self { stdin, stdout, stderr, group, ended })
     }
 
-    /// Waits for its end: `ended with 255`.
-    pub async fn ended(&self) -> String {
+    /// Waits for its end.
+    pub async fn ended(&self) -> Ended {
         let mut ended = self.ended.clone();
         let how = ended.wait_for(Option::is_some).await;
-        how.ok().and_then(|how| how.clone()).unwrap_or_else(|| "ended".to_owned())
+        how.ok()
+            .and_then(|how| how.clone())
+            .unwrap_or_else(|| Ended { code: None, ending: "ended unseen".to_owned() })
     }
 
     /// Whether it has ended.
@@ -71,7 +81,9 @@ impl Drop for Running {
     }
 }
 
-async fn how(mut child: Child) -> String {
-    let status: io::Result<_> = child.wait().await;
-    status.map_or_else(|error| format!("cannot be watched: {error}"), ending)
+async fn how(mut child: Child) -> Ended {
+    match child.wait().await {
+        Ok(status) => Ended { code: status.code(), ending: ending(status) },
+        Err(error) => Ended { code: None, ending: format!("cannot be watched: {error}") },
+    }
 }

@@ -209,7 +209,7 @@ async fn guard(socket: &Path, environment: &[(OsString, OsString)]) -> Option<Ru
     Some(guard)
 }
 
-async fn last_words(listening: Option<JoinHandle<()>>) {
+pub(super) async fn last_words(listening: Option<JoinHandle<()>>) {
     if let Some(listening) = listening {
         // Whatever came in until then has to do.
         let _ = timeout(LAST_WORDS, listening).await;

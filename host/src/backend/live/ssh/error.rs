@@ -177,6 +177,9 @@ pub enum Unreached {
     /// Its name leads nowhere.
     #[error("its name is not known")]
     UnknownName,
+    /// Nobody can be asked for its name now.
+    #[error("its name cannot be looked up")]
+    NoNameServer,
     /// No server listens.
     #[error("connection refused")]
     Refused,
@@ -264,6 +267,46 @@ impl From<SshError> for CallError {
             Trouble::Invalid { .. } => Self::Invalid(message),
             _ if error.is_missing_channel() => Self::Unavailable(message),
             _ => Self::Other(message),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place() -> Place {
+        let destination = crate::config::Destination::parse("ubuntu@d601").expect("a destination");
+        Place::new(&ConfigName::parse("d601").expect("a name"), &SshHost { destination, config: None })
+    }
+
+    #[test]
+    fn what_is_missing_is_unavailable_and_says_whether_it_may_come_back() {
+        let said = || "x".to_owned();
+        let unreachable = |why| Trouble::Unreachable { why, said: said() };
+        let refused = |why| Trouble::ForwardRefused { target: Target::Socket("/x".into()), why };
+        let within = Duration::from_secs(5);
+        for (trouble, code, retryable, call) in [
+            (Trouble::ProgramMissing, "ssh-missing", false, "unavailable"),
+            (unreachable(Unreached::Refused), "ssh-unreachable", true, "unavailable"),
+            (unreachable(Unreached::UnknownName), "ssh-unreachable", false, "unavailable"),
+            (unreachable(Unreached::NoNameServer), "ssh-unreachable", true, "unavailable"),
+            (Trouble::Slow { within, said: said() }, "ssh-unreachable", true, "unavailable"),
+            (Trouble::HostKeyUnknown { said: said() }, "ssh-host-key-unknown", false, "unavailable"),
+            (Trouble::HostKeyRevoked { said: said() }, "ssh-host-key-revoked", false, "unavailable"),
+            (Trouble::Dropped { said: said() }, "ssh-dropped", true, "unavailable"),
+            (refused(Refusal::Prohibited), "ssh-forward-refused", false, "unavailable"),
+            (refused(Refusal::Nobody(said())), "ssh-forward-refused", true, "unavailable"),
+            (Trouble::Late { program: said(), within }, "ssh-late", true, "unavailable"),
+            (Trouble::Invalid { what: said(), why: said() }, "ssh-invalid", false, "invalid"),
+            (Trouble::Other(said()), "ssh-failed", false, "other"),
+        ] {
+            let error = SshError::new(&place(), trouble);
+            assert_eq!((error.code(), error.retryable()), (code, retryable), "{error}");
+            let message = error.to_string();
+            assert!(message.starts_with("d601 (ubuntu@d601): "), "{message}");
+            let told = CallError::from(error);
+            assert_eq!((told.code(), told.message()), (call, message.as_str()));
         }
     }
 }

@@ -29,9 +29,13 @@ fn host_key(lines: &[String]) -> Option<Trouble> {
             remove: remove.map(|command| format!(": {}", shown(command))).unwrap_or_default(),
         });
     }
-    find(lines, &["host key is known for"])
-        .or_else(|| find(lines, &["Host key verification failed"]))
-        .map(|line| Trouble::HostKeyUnknown { said: shown(line) })
+    if let Some(line) = find(lines, &["host key is known for"]) {
+        return Some(Trouble::HostKeyUnknown { said: shown(line) });
+    }
+    // The one that we start names the key; one that is started for a jump host would ask somebody, and does not.
+    find(lines, &["Host key verification failed"]).map(|line| Trouble::HostKeyUnknown {
+        said: format!("{} It may be that of a jump host", shown(line)),
+    })
 }
 
 fn denied(lines: &[String]) -> Option<Trouble> {
@@ -59,7 +63,8 @@ fn configuration(lines: &[String]) -> Option<Trouble> {
 
 fn unreachable(lines: &[String]) -> Option<Trouble> {
     for (why, words) in [
-        (Unreached::UnknownName, &["Could not resolve hostname"][..]),
+        (Unreached::NoNameServer, &["Temporary failure in name resolution"][..]),
+        (Unreached::UnknownName, &["Could not resolve hostname"]),
         (Unreached::Refused, &["Connection refused"]),
         (Unreached::NoRoute, &["No route to host", "Network is unreachable", "Host is down"]),
         (Unreached::TimedOut, &["timed out", "Timeout, server "]),
@@ -148,6 +153,10 @@ Host key verification failed."#;
                             Connection closed by UNKNOWN port 65535"
         );
         assert!(matches!(trouble(&jump), Trouble::HostKeyUnknown { .. }));
+        let unnamed = "Host key verification failed.\nConnection closed by UNKNOWN port 65535";
+        assert!(
+            matches!(trouble(unnamed), Trouble::HostKeyUnknown { said } if said.contains("of a jump host"))
+        );
     }
 
     #[test]
@@ -179,6 +188,10 @@ Host key verification failed."#;
                 Unreached::TimedOut,
             ),
             ("ssh: Could not resolve hostname d601: Name or service not known", Unreached::UnknownName),
+            (
+                "ssh: Could not resolve hostname d601: Temporary failure in name resolution",
+                Unreached::NoNameServer,
+            ),
             (
                 "kex_exchange_identification: Connection closed by remote host\nConnection closed by UNKNOWN port 65535",
                 Unreached::Closed,

@@ -1,9 +1,10 @@
 //! One command on the other side.
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
-use super::connection::{Connection, unstarted};
+use super::connection::{Connection, Line, unstarted};
 use super::error::{SshError, Trouble};
 use super::heard::{last, shown};
 use super::{arguments, quote};
@@ -17,6 +18,9 @@ const NOT_FOUND: i32 = 127;
 impl Connection {
     /// Runs `argv` on the other side to its end. Its login shell must be a POSIX one, and gives the command its own
     /// environment: nothing of this machine's goes there.
+    ///
+    /// Should its input break off here, or the connection be lost, the command sees the end of its input all the same: what it
+    /// reads must say by itself whether it is whole.
     ///
     /// A command that a signal ended there is told as one that ended with 255, because `ssh` does.
     ///
@@ -43,19 +47,12 @@ impl Connection {
         within: Duration,
     ) -> Result<Finished, SshError> {
         let line = self.line();
-        let command = quote::command(argv).map_err(|why| {
-            let what = argv.first().map_or_else(|| "a command".to_owned(), |name| shown(name.as_ref()));
-            line.error(Trouble::Invalid { what, why })
-        })?;
-        let program = shown(argv.first().map_or("", AsRef::as_ref));
+        let (program, command) = line.command(argv)?;
         let log = line.fresh("l");
         let argv = arguments::session(&line.socket(), &log, &command);
         let never = std::future::pending();
         let finished = process::run_between(&argv, &line.environment, input, output, within, never).await;
-        let said: Vec<String> =
-            fs::read_to_string(&log).unwrap_or_default().lines().map(str::to_owned).collect();
-        // It goes with the folder at the latest.
-        let _ = fs::remove_file(&log);
+        let said = taken(&log);
         let finished = match finished {
             Ok(finished) => finished,
             Err(Unfinished::Late) if self.stands().await => {
@@ -68,34 +65,62 @@ impl Connection {
             }
             Err(why) => return Err(line.error(unstarted(&why))),
         };
+        line.judged(finished, &program, &said).await
+    }
+}
+
+impl Line {
+    /// The program's name for messages, and the text that makes the other side run it.
+    pub(super) fn command(&self, argv: &[impl AsRef<str>]) -> Result<(String, String), SshError> {
+        let program = argv.first().map_or_else(|| "a command".to_owned(), |name| shown(name.as_ref()));
+        match quote::command(argv) {
+            Ok(command) => Ok((program, command)),
+            Err(why) => Err(self.error(Trouble::Invalid { what: program, why })),
+        }
+    }
+
+    /// What the end of a session means; `said` is what `ssh` itself said.
+    pub(super) async fn judged(
+        &self,
+        finished: Finished,
+        program: &str,
+        said: &[String],
+    ) -> Result<Finished, SshError> {
         match finished.code {
-            Some(FAILED) => self.failed(finished, &said).await,
-            Some(NOT_FOUND) => match missing(&finished, &program) {
-                Some(said) => Err(line.error(Trouble::CommandMissing { program, said })),
+            Some(FAILED) => self.failed(finished, said).await,
+            Some(NOT_FOUND) => match missing(&finished, program) {
+                Some(said) => Err(self.error(Trouble::CommandMissing { program: program.to_owned(), said })),
                 None => Ok(finished),
             },
             Some(_) => Ok(finished),
             None if self.stands().await => {
-                Err(line.error(Trouble::Other(format!("its session for {program} {}", finished.ending))))
+                Err(self.error(Trouble::Other(format!("its session for {program} {}", finished.ending))))
             }
-            None => Err(line.dropped()),
+            None => Err(self.dropped()),
         }
     }
 
     /// Whether 255 is the command's own, or that of an `ssh` that lost the connection or was refused a session.
     async fn failed(&self, finished: Finished, said: &[String]) -> Result<Finished, SshError> {
-        let line = self.line();
         if !self.stands().await {
-            return Err(line.dropped());
+            return Err(self.dropped());
         }
         if let Some(refused) = said.iter().find(|line| line.contains("open refused by peer")) {
-            return Err(line.error(Trouble::TooManySessions { said: shown(refused) }));
+            return Err(self.error(Trouble::TooManySessions { said: shown(refused) }));
         }
         match last(said) {
-            Some(said) => Err(line.error(Trouble::Other(said))),
+            Some(said) => Err(self.error(Trouble::Other(said))),
             None => Ok(finished),
         }
     }
+}
+
+/// The lines of a log, which is removed.
+pub(super) fn taken(log: &Path) -> Vec<String> {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    // It goes with the folder at the latest.
+    let _ = fs::remove_file(log);
+    text.lines().map(str::to_owned).collect()
 }
 
 /// What the shell says of a program that it does not have. A program may end with 127 for reasons of its own.
