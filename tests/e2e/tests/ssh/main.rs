@@ -3,10 +3,12 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a stage that cannot be set is a failed test")]
 
+mod leftovers;
+mod trouble;
+
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use host::backend::live::ssh::{Connection, Input, LocalEnd, Output, SshError, Target};
@@ -14,30 +16,21 @@ use host::config::{Destination, Limits, SshHost};
 use host::names::ConfigName;
 use lab::{Sshd, sshd};
 
+use trouble::refused;
+
 const LONG: Duration = Duration::from_secs(30);
 /// "Within seconds".
 const SOON: Duration = Duration::from_secs(15);
 
 async fn connect(config: &Path) -> Result<Connection, SshError> {
-    connect_to(sshd::NAME, config).await
-}
-
-async fn connect_to(destination: &str, config: &Path) -> Result<Connection, SshError> {
     let name = ConfigName::parse("d601").expect("a name");
-    let destination = Destination::parse(destination).expect("a destination");
+    let destination = Destination::parse(sshd::NAME).expect("a destination");
     let host = SshHost { destination, config: Some(config.to_owned()) };
     Connection::connect(&name, &host, &Limits::default()).await
 }
 
 async fn connected(sshd: &Sshd) -> Connection {
     connect(&sshd.config().expect("a configuration")).await.expect("a connection")
-}
-
-async fn refused(config: &Path) -> SshError {
-    let begun = Instant::now();
-    let error = connect(config).await.expect_err("no connection");
-    assert!(begun.elapsed() < SOON, "{:?}: {error}", begun.elapsed());
-    error
 }
 
 /// Takes one connection after the other, and answers each word with the same word.
@@ -69,17 +62,6 @@ fn becomes(what: impl Fn() -> bool) -> bool {
         std::thread::sleep(Duration::from_millis(50));
     }
     false
-}
-
-/// The folders of connections that there are, wherever they may be.
-fn folders() -> Vec<String> {
-    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(std::path::PathBuf::from);
-    let bases = runtime.into_iter().chain([std::env::temp_dir()]);
-    let entries = bases.filter_map(|base| std::fs::read_dir(base).ok()).flatten().flatten();
-    entries
-        .map(|entry| entry.path().display().to_string())
-        .filter(|path| path.contains("/host-ssh-"))
-        .collect()
 }
 
 /// The processes that have `text` among their arguments.
@@ -276,190 +258,4 @@ async fn a_forward_that_leads_nowhere_says_so() {
     let error = forward.check(LONG).await.expect_err("it is forbidden");
     assert_eq!((error.code(), error.retryable()), ("ssh-forward-refused", false), "{error}");
     assert!(error.to_string().contains("forbids it"), "{error}");
-}
-
-#[tokio::test]
-async fn a_host_key_that_does_not_fit_ends_it() {
-    let mut sshd = Sshd::start(&[]).expect("a server");
-    // Whatever the configuration says.
-    let trusting = ["StrictHostKeyChecking no", "NoHostAuthenticationForLocalhost yes"];
-    let config = sshd.config_with("trusting", &trusting).expect("a configuration");
-    sshd.change_host_key().expect("another key");
-    let error = refused(&config).await;
-    assert_eq!((error.code(), error.retryable()), ("ssh-host-key-changed", false), "{error}");
-    let known = format!("{}:1", sshd.known_hosts().display());
-    for part in ["d601 (d601)", "SHA256:", &known, "ssh-keygen -f"] {
-        assert!(error.to_string().contains(part), "{part}: {error}");
-    }
-
-    std::fs::write(sshd.known_hosts(), "").expect("no known host");
-    let error = refused(&config).await;
-    assert_eq!((error.code(), error.retryable()), ("ssh-host-key-unknown", false), "{error}");
-    assert_eq!(std::fs::read(sshd.known_hosts()).expect("the file"), b"", "it was learned");
-    sshd.trust_host_key().expect("trust");
-    connect(&config).await.expect("a connection").close().await;
-}
-
-#[tokio::test]
-async fn who_is_not_let_in_is_told_as_whom() {
-    let sshd = Sshd::start(&[]).expect("a server");
-    let error = refused(&sshd.config_of_a_stranger().expect("a configuration")).await;
-    assert_eq!((error.code(), error.retryable()), ("ssh-denied", false), "{error}");
-    assert!(error.to_string().contains("@127.0.0.1 in (it takes publickey)"), "{error}");
-}
-
-#[tokio::test]
-async fn what_cannot_be_reached_is_told_within_seconds() {
-    let mut sshd = Sshd::start(&[]).expect("a server");
-    let config = sshd.config().expect("a configuration");
-    let unknown =
-        sshd.config_with("unknown", &["HostName no-such-machine.invalid"]).expect("a configuration");
-    let error = refused(&unknown).await;
-    assert_eq!(error.code(), "ssh-unreachable", "{error}");
-    // Somebody takes the connection and says nothing.
-    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = format!("Port {}", silent.local_addr().expect("an address").port());
-    let error = refused(&sshd.config_with("silent", &[&port]).expect("a configuration")).await;
-    assert_eq!((error.code(), error.retryable()), ("ssh-unreachable", true), "{error}");
-    // Someone who hangs, on the way there.
-    let proxy = sshd.config_with("proxy", &["ProxyCommand sleep 1234"]).expect("a configuration");
-    let error = refused(&proxy).await;
-    assert_eq!((error.code(), error.retryable()), ("ssh-unreachable", true), "{error}");
-    let error = refused(&sshd.config_with("bad", &["Prot 22"]).expect("a configuration")).await;
-    assert_eq!((error.code(), error.retryable()), ("ssh-configuration", false), "{error}");
-    assert!(error.to_string().contains("line 2: Bad configuration option: prot"), "{error}");
-    sshd.stop().expect("stopped");
-    let error = refused(&config).await;
-    assert_eq!((error.code(), error.retryable()), ("ssh-unreachable", true), "{error}");
-    assert!(error.to_string().contains("d601 (d601): ") && error.to_string().contains("refused"), "{error}");
-    assert!(becomes(|| processes("sleep\u{0}1234") == 0), "the proxy command stays");
-}
-
-#[tokio::test]
-async fn a_connection_that_breaks_in_the_middle_is_lost_for_all_that_uses_it() {
-    let sshd = Sshd::start(&[]).expect("a server");
-    for silent in [false, true] {
-        let connection = connected(&sshd).await;
-        let begun = Instant::now();
-        let break_it = async {
-            tokio::time::sleep(Duration::from_millis(500)).await;
-            if silent { sshd.freeze() } else { sshd.cut() }.expect("broken");
-        };
-        let argv = ["sleep", "60"];
-        let (ran, lost, ()) =
-            tokio::join!(connection.run(&argv, Input::nothing(), LONG), connection.lost(), break_it);
-        for error in [ran.expect_err("broken"), lost] {
-            assert_eq!((error.code(), error.retryable()), ("ssh-dropped", true), "{error}");
-        }
-        assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
-        let error = connection.run(&["true"], Input::nothing(), LONG).await.expect_err("no connection");
-        assert_eq!(error.code(), "ssh-dropped", "{error}");
-        let error = connection.forward(&Target::Tcp(echo_tcp())).await.expect_err("no connection");
-        assert_eq!(error.code(), "ssh-dropped", "{error}");
-        sshd.cut().expect("cut");
-    }
-}
-
-#[tokio::test]
-async fn nothing_stays_when_it_is_let_go() {
-    let sshd = Sshd::start(&[]).expect("a server");
-    let before = folders();
-    let connection = connected(&sshd).await;
-    let folder = folders().into_iter().find(|path| !before.contains(path)).expect("its folder");
-    let forward = connection.forward(&Target::Tcp(echo_tcp())).await.expect("a forward");
-    let LocalEnd::Tcp(local) = *forward.local() else { panic!("no port") };
-    // Something that still goes through it.
-    let _stream = TcpStream::connect(local).expect("a connection");
-    drop((forward, connection));
-    let gone = move || {
-        becomes(|| {
-            !Path::new(&folder).exists() && TcpStream::connect(local).is_err() && processes(&folder) == 0
-        })
-    };
-    assert!(tokio::task::spawn_blocking(gone).await.expect("it looked"), "something stays");
-    assert!(becomes(|| sshd.sessions() == 0), "a session stays");
-}
-
-/// Where the process that is to be killed finds its configuration.
-const HOLDER: &str = "HOST_TEST_SSH_HOLDER";
-
-/// No test by itself: the process that [`a_killed_process_leaves_nothing`] kills, with transfers in both directions.
-#[tokio::test]
-async fn holds_a_connection_until_it_is_killed() {
-    let Some(config) = std::env::var_os(HOLDER) else { return };
-    let connection = connect(Path::new(&config)).await.expect("a connection");
-    let forward = connection.forward(&Target::Tcp(echo_tcp())).await.expect("a forward");
-    let LocalEnd::Tcp(local) = *forward.local() else { panic!("no port") };
-    println!("holding {local}");
-    let _ = connection.run(&["sleep", "600"], Input::nothing(), Duration::from_mins(10)).await;
-}
-
-fn holder(config: &Path) -> (Child, SocketAddr) {
-    use std::io::{BufRead, BufReader};
-    let mut child = Command::new(std::env::current_exe().expect("this program"))
-        .args(["--exact", "holds_a_connection_until_it_is_killed", "--nocapture"])
-        .env(HOLDER, config)
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("it starts");
-    let output = child.stdout.take().expect("its output");
-    let line = BufReader::new(output)
-        .lines()
-        .map_while(Result::ok)
-        .find_map(|line| line.split_once("holding ").and_then(|(_, address)| address.trim().parse().ok()));
-    (child, line.expect("an address"))
-}
-
-#[test]
-fn a_killed_process_leaves_nothing() {
-    let sshd = Sshd::start(&[]).expect("a server");
-    let config = sshd.config().expect("a configuration");
-    let before = folders();
-    let (mut child, local) = holder(&config);
-    let folder = folders().into_iter().find(|path| !before.contains(path)).expect("its folder");
-    // Something that goes on through it, and would keep a master that only waits for the end of its input.
-    let _stream = TcpStream::connect(local).expect("a connection");
-    assert!(processes(&folder) >= 2, "its master and its guard");
-
-    child.kill().expect("killed");
-    child.wait().expect("ended");
-
-    let listens = || TcpStream::connect(local).is_ok();
-    assert!(becomes(|| processes(&folder) == 0), "the master stays");
-    assert!(!listens(), "something listens");
-    assert!(becomes(|| sshd.sessions() == 0), "a session stays");
-    let control = Path::new(&folder).join("m");
-    assert!(!control.exists(), "its control socket stays");
-}
-
-#[tokio::test]
-async fn what_a_killed_process_left_is_removed_by_the_next_connection() {
-    let sshd = Sshd::start(&[]).expect("a server");
-    let config = sshd.config().expect("a configuration");
-    let before = folders();
-    let (mut child, local) = holder(&config);
-    let folder = folders().into_iter().find(|path| !before.contains(path)).expect("its folder");
-    let _stream = TcpStream::connect(local).expect("a connection");
-    // Its guard is killed with it.
-    let guards: Vec<String> = std::fs::read_dir("/proc")
-        .expect("processes")
-        .flatten()
-        .filter(|entry| {
-            let words = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
-            words.starts_with(b"xargs\0") && String::from_utf8_lossy(&words).contains(&folder)
-        })
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect();
-    assert_eq!(guards.len(), 1, "{guards:?}");
-    let killed = Command::new("sh").args(["-c", &format!("kill -KILL {}", guards[0])]).status();
-    assert!(killed.expect("kill").success());
-    child.kill().expect("killed");
-    child.wait().expect("ended");
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    assert!(TcpStream::connect(local).is_ok() && Path::new(&folder).exists(), "what goes on keeps it");
-
-    let connection = connected(&sshd).await;
-
-    assert!(!Path::new(&folder).exists() && TcpStream::connect(local).is_err(), "it was not removed");
-    connection.close().await;
 }
