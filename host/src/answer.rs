@@ -137,6 +137,14 @@ pub enum CallError {
     /// The far side could not be reached or did not answer in time; trying again may help.
     #[error("unavailable: {0}")]
     Unavailable(String),
+    /// The way to the far side's machine is missing, so nothing at all can be done there.
+    #[error("unavailable: {text}")]
+    Unreachable {
+        /// Names the way and what keeps it.
+        text: String,
+        /// Whether it may come back without anybody repairing it: a machine that is down may, a changed host key may not.
+        retryable: bool,
+    },
     /// The far side answered, and what it holds contradicts what was asked for.
     #[error("mismatch: {0}")]
     Mismatch(String),
@@ -155,7 +163,7 @@ impl CallError {
         match self {
             Self::Denied { .. } => "denied",
             Self::NotFound(_) => "not-found",
-            Self::Unavailable(_) => "unavailable",
+            Self::Unavailable(_) | Self::Unreachable { .. } => "unavailable",
             Self::Mismatch(_) => "mismatch",
             Self::Invalid(_) => "invalid",
             Self::Other(_) => "other",
@@ -169,6 +177,7 @@ impl CallError {
             Self::Denied { reason, .. } => reason,
             Self::NotFound(text)
             | Self::Unavailable(text)
+            | Self::Unreachable { text, .. }
             | Self::Mismatch(text)
             | Self::Invalid(text)
             | Self::Other(text) => text,
@@ -178,6 +187,6 @@ impl CallError {
     /// Whether the same call may succeed later without anybody changing anything.
     #[must_use]
     pub fn retryable(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
+        matches!(self, Self::Unavailable(_) | Self::Unreachable { retryable: true, .. })
     }
 }

@@ -60,6 +60,8 @@ pub struct Config {
 /// The registry as seen from this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegistryConfig {
+    /// The SSH host on whose loopback it is; this machine where there is none.
+    pub via: Option<ConfigName>,
     /// Plain HTTP on loopback (specification: the registry is reachable on loopback only).
     pub url: HttpUrl,
     /// First part of every repository, `unidesk`.
@@ -75,9 +77,11 @@ impl RegistryConfig {
     }
 }
 
-/// Docker and a Compose project on this machine.
+/// Docker and a Compose project.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ComposeRuntime {
+    /// The SSH host that they are on, with every path below; this machine where there is none.
+    pub via: Option<ConfigName>,
     /// Address of the engine, `unix:///var/run/docker.sock`.
     pub docker: String,
     /// Name of the Compose project.
@@ -114,18 +118,31 @@ impl EnvFileSource {
         }
     }
 
-    /// The env file's own path.
+    /// The env file's own path, where it is on this machine.
     ///
     /// # Errors
     /// In words, when the JSON file cannot be read or holds no text there.
     pub fn path(&self) -> Result<PathBuf, String> {
+        let text = match self {
+            Self::Path(_) => None,
+            Self::Pointer { file, .. } => Some(std::fs::read_to_string(file).map_err(|error| {
+                format!("{}, which names the env file, cannot be read: {error}", file.display())
+            })?),
+        };
+        self.path_in(text.as_deref())
+    }
+
+    /// The env file's own path, where the JSON file that it is named in has this content.
+    ///
+    /// # Errors
+    /// In words, when that is no JSON or holds no text there.
+    pub fn path_in(&self, text: Option<&str>) -> Result<PathBuf, String> {
         match self {
             Self::Path(path) => Ok(path.clone()),
             Self::Pointer { file, pointer } => {
                 let shown = file.display();
-                let text = std::fs::read_to_string(file)
-                    .map_err(|error| format!("{shown}, which names the env file, cannot be read: {error}"))?;
-                let json: serde_json::Value = serde_json::from_str(&text)
+                let text = text.ok_or_else(|| format!("{shown}, which names the env file, was not read"))?;
+                let json: serde_json::Value = serde_json::from_str(text)
                     .map_err(|error| format!("{shown}, which names the env file, is no JSON: {error}"))?;
                 let named = json.pointer(pointer).and_then(serde_json::Value::as_str).ok_or_else(|| {
                     format!("{shown} has no text at {pointer}; the env file's path belongs there")

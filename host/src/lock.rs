@@ -28,7 +28,6 @@ const NOTE: u64 = 200;
 #[derive(Debug)]
 pub struct TargetLock {
     file: File,
-    path: PathBuf,
 }
 
 impl TargetLock {
@@ -38,7 +37,7 @@ impl TargetLock {
     /// `Unavailable` while somebody else holds it, with what they said; `Other` where it cannot be made.
     pub fn project(env_file: &Path, holder: &str) -> Result<Self, CallError> {
         Self::taken(
-            beside(env_file, ".lock"),
+            &beside(env_file, ".lock"),
             "another deploy of this Compose project is in progress",
             holder,
         )
@@ -50,7 +49,7 @@ impl TargetLock {
     /// As for [`Self::project`].
     pub fn service(env_file: &Path, service: &ServiceName, holder: &str) -> Result<Self, CallError> {
         Self::taken(
-            beside(env_file, &format!(".{service}.lock")),
+            &beside(env_file, &format!(".{service}.lock")),
             &format!("another deploy of {service} is in progress"),
             holder,
         )
@@ -60,20 +59,20 @@ impl TargetLock {
     /// before the child ends. It has nothing to read: the file's position is at its end.
     ///
     /// # Errors
-    /// `Other` where this process has no more file descriptors.
-    pub fn as_input(&self) -> Result<Stdio, CallError> {
-        self.file.try_clone().map(Stdio::from).map_err(|error| broken(&self.path, &error))
+    /// Where this process has no more file descriptors.
+    pub fn as_input(&self) -> io::Result<Stdio> {
+        self.file.try_clone().map(Stdio::from)
     }
 
-    fn taken(path: PathBuf, busy: &str, holder: &str) -> Result<Self, CallError> {
-        match open(&path).and_then(|file| locked(file, holder)) {
-            Ok(Ok(file)) => Ok(Self { file, path }),
+    fn taken(path: &Path, busy: &str, holder: &str) -> Result<Self, CallError> {
+        match open(path).and_then(|file| locked(file, holder)) {
+            Ok(Ok(file)) => Ok(Self { file }),
             Ok(Err(note)) => Err(CallError::Unavailable(format!(
                 "{busy} ({}); it holds {}, try again when it has ended",
                 plain(note.trim(), 120),
                 path.display()
             ))),
-            Err(error) => Err(broken(&path, &error)),
+            Err(error) => Err(broken(path, &error)),
         }
     }
 }

@@ -175,7 +175,9 @@ impl wit::Host for Guest {
                 wit::Error::Denied(wit::Denial { reason, policies })
             }
             Refusal::Told(CallError::NotFound(text)) => wit::Error::NotFound(text),
-            Refusal::Told(CallError::Unavailable(text)) => wit::Error::Unavailable(text),
+            Refusal::Told(CallError::Unavailable(text) | CallError::Unreachable { text, .. }) => {
+                wit::Error::Unavailable(text)
+            }
             Refusal::Told(CallError::Mismatch(text)) => wit::Error::Mismatch(text),
             Refusal::Told(CallError::Invalid(text)) => wit::Error::Invalid(text),
             Refusal::Told(CallError::Other(text)) => wit::Error::Other(text),

@@ -41,13 +41,14 @@ struct File {
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 struct RegistryTable {
     url: String,
+    via: Option<ConfigName>,
     namespace: String,
 }
 
 impl Default for RegistryTable {
     fn default() -> Self {
         // Both from the specification, "Architecture".
-        Self { url: "http://127.0.0.1:5000".to_owned(), namespace: "unidesk".to_owned() }
+        Self { url: "http://127.0.0.1:5000".to_owned(), via: None, namespace: "unidesk".to_owned() }
     }
 }
 
@@ -55,6 +56,8 @@ impl Default for RegistryTable {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct RuntimeTable {
     kind: RuntimeKind,
+    #[serde(default)]
+    via: Option<ConfigName>,
     #[serde(default)]
     docker: Option<String>,
     #[serde(default)]
@@ -104,7 +107,23 @@ pub(super) fn understood(text: &str, chosen: &Chosen) -> Result<Config, Fault> {
     let at = |path: &Path| base.join(path);
     let name = chosen.file.as_ref().map_or_else(|| "host.toml".to_owned(), |path| path.display().to_string());
     let file: File = parse(text, &name)?;
+    let ssh = file
+        .ssh
+        .into_iter()
+        .map(|(host, table)| {
+            let key = format!("ssh.{host}");
+            Ok((host, table.host(base).map_err(|error| bad_value(&name, &key, &error))?))
+        })
+        .collect::<Result<BTreeMap<_, _>, Fault>>()?;
+    let via = |key: &str, via: Option<ConfigName>| match via {
+        Some(host) if !ssh.contains_key(&host) => {
+            let error = format!("no [ssh.{host}] says how that machine is reached");
+            Err(bad_value(&name, key, &error))
+        }
+        via => Ok(via),
+    };
     let registry = RegistryConfig {
+        via: via("registry.via", file.registry.via)?,
         url: registry_url(&file.registry.url, &name)?,
         namespace: ImageName::parse(&file.registry.namespace)
             .map_err(|error| bad_value(&name, "registry.namespace", &error.to_string()))?,
@@ -113,7 +132,8 @@ pub(super) fn understood(text: &str, chosen: &Chosen) -> Result<Config, Fault> {
         .runtimes
         .into_iter()
         .map(|(runtime, table)| {
-            let table = compose_runtime(&runtime, table.into_inner(), base, &name)?;
+            let mut table = compose_runtime(&runtime, table.into_inner(), base, &name)?;
+            table.via = via(&format!("runtimes.{runtime}.via"), table.via)?;
             Ok((runtime, table))
         })
         .collect::<Result<_, Fault>>()?;
@@ -132,14 +152,6 @@ pub(super) fn understood(text: &str, chosen: &Chosen) -> Result<Config, Fault> {
         .map(|(source, table)| {
             let key = format!("secrets.{source}");
             Ok((source, table.source(base).map_err(|error| bad_value(&name, &key, &error))?))
-        })
-        .collect::<Result<_, Fault>>()?;
-    let ssh = file
-        .ssh
-        .into_iter()
-        .map(|(host, table)| {
-            let key = format!("ssh.{host}");
-            Ok((host, table.host(base).map_err(|error| bad_value(&name, &key, &error))?))
         })
         .collect::<Result<_, Fault>>()?;
     let components = |folder: &Path| {
@@ -220,10 +232,16 @@ fn compose_runtime(
     file: &str,
 ) -> Result<ComposeRuntime, Fault> {
     let RuntimeKind::Compose = table.kind;
-    // Without the `.` parts: the path is shown in commands.
-    let directory: PathBuf =
-        base.join(table.project_directory.unwrap_or_else(|| PathBuf::from("."))).components().collect();
     let key = |key: &str| format!("runtimes.{runtime}.{key}");
+    let directory = table.project_directory.unwrap_or_else(|| PathBuf::from("."));
+    if let Some(via) = &table.via
+        && !directory.is_absolute()
+    {
+        let error = format!("a path on {via} cannot be relative to this file; write it in full");
+        return Err(bad_value(file, &key("project-directory"), &error));
+    }
+    // Without the `.` parts: the path is shown in commands.
+    let directory: PathBuf = base.join(directory).components().collect();
     let docker = table.docker.unwrap_or_else(|| "unix:///var/run/docker.sock".to_owned());
     if !docker.starts_with("unix:///") {
         let error = format!(
@@ -251,7 +269,7 @@ fn compose_runtime(
         table.env_file.unwrap_or_else(|| "config.json#/providerGateway/upgrade/composeEnvFile".to_owned());
     let env_file = EnvFileSource::parse(&env_file, &directory);
     let files = files.iter().map(|one| directory.join(one)).collect();
-    Ok(ComposeRuntime { docker, project, directory, files, env_file })
+    Ok(ComposeRuntime { via: table.via, docker, project, directory, files, env_file })
 }
 
 fn folder(set: Option<PathBuf>, variable: &str, fallback: &str, key: &'static str) -> Result<PathBuf, Fault> {
@@ -300,8 +318,6 @@ mod tests {
         for (word, text) in [
             ("artifacts", "[catalog]\nartifacts = \"CI.json\"\n"),
             ("approvals", "[approvals]\nallowed-signers = \"x\"\n"),
-            ("via", "[registry]\nvia = \"d601\"\n"),
-            ("via", &format!("{runtime}via = \"d601\"\n")),
             ("kubeconfig", &format!("{runtime}kubeconfig = \"x\"\n")),
             ("context", &format!("{runtime}context = \"x\"\n")),
             ("containerd", &format!("{runtime}containerd = \"x\"\n")),
@@ -311,6 +327,27 @@ mod tests {
             assert!(fault.message.contains(&format!("{word:?} is not in this release")), "{fault}");
             assert!(!fault.help.contains("did you mean"), "{fault}");
         }
+    }
+
+    #[test]
+    fn a_machine_that_nobody_says_how_to_reach_is_refused() {
+        let registry = fault("[registry]\nvia = \"d601\"\n");
+        assert!(registry.message.contains("registry.via: no [ssh.d601] says how"), "{registry}");
+        let runtime = "[runtimes.d601]\nkind = \"compose\"\nproject-directory = \"/srv\"\nvia = \"d601\"\n";
+        let runtime = fault(runtime);
+        assert!(runtime.message.contains("runtimes.d601.via: no [ssh.d601]"), "{runtime}");
+    }
+
+    #[test]
+    fn a_path_on_another_machine_is_written_in_full() {
+        let ssh = "[ssh.d601]\ndestination = \"ubuntu@d601\"\n";
+        let runtime = "[runtimes.d601]\nkind = \"compose\"\nvia = \"d601\"\n";
+        let relative = fault(&format!("{ssh}{runtime}project-directory = \"srv\"\n"));
+        assert!(
+            relative.message.contains("project-directory: a path on d601 cannot be relative"),
+            "{relative}"
+        );
+        assert!(fault(&format!("{ssh}{runtime}")).message.contains("project-directory"));
     }
 
     #[test]

@@ -307,7 +307,7 @@ impl From<&CallError> for StepOutcome {
         match error {
             CallError::Denied { .. } => Self::Denied,
             CallError::NotFound(_) => Self::NotFound,
-            CallError::Unavailable(_) => Self::Unavailable,
+            CallError::Unavailable(_) | CallError::Unreachable { .. } => Self::Unavailable,
             CallError::Mismatch(_) => Self::Mismatch,
             CallError::Invalid(_) => Self::Invalid,
             CallError::Other(_) => Self::Other,

@@ -96,6 +96,10 @@ pub fn locked(error: &CallError) -> RunResult {
         CallError::Unavailable(_) => ended(Decision::Blocked, "locked", error.to_string(), None)
             .advising("run the same command again when the other deploy has ended")
             .again(),
+        CallError::Unreachable { retryable, .. } => {
+            let result = ended(Decision::InfraBlocked, error.code(), error.to_string(), None);
+            if *retryable { result.again() } else { result }
+        }
         other => ended(Decision::Failed, other.code(), other.to_string(), None)
             .advising("mend what the message names, then run the same command again"),
     };
@@ -126,7 +130,8 @@ pub fn conclude_live(
     let stopped_early = matches!(shortfall, Shortfall::Stopped(_));
     if !effect
         && !stopped_early
-        && let Some((step, error @ CallError::Unavailable(_))) = first_error(steps)
+        && let Some((step, error @ (CallError::Unavailable(_) | CallError::Unreachable { .. }))) =
+            first_error(steps)
     {
         return failed_step(step, error).noting(UNCHANGED).untouched();
     }
@@ -295,7 +300,7 @@ fn of_plugin(decision: Decision, ending: &Ending) -> RunResult {
 
 fn failed_step(step: &Step, error: &CallError) -> RunResult {
     let decision = match error {
-        CallError::Unavailable(_) => Decision::InfraBlocked,
+        CallError::Unavailable(_) | CallError::Unreachable { .. } => Decision::InfraBlocked,
         _ => Decision::Failed,
     };
     let mut result = ended(decision, error.code(), error.to_string(), Some(step));

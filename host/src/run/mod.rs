@@ -315,7 +315,7 @@ impl Run<'_> {
         }
         let holder = format!("{} runs {}", self.host.requester, self.log.id());
         // Held until this function returns: through the verification and the way back.
-        let _locks = match self.far.lock(recording.steps(), &self.request.service, &holder) {
+        let _locks = match self.far.lock(recording.steps(), &self.request.service, &holder).await {
             Ok(locks) => locks,
             Err(error) => return Ok(self.report(recording.steps(), &foreseen, locked(&error))),
         };

@@ -46,7 +46,7 @@ impl Plugin for BaiduNetdisk {
     const SERVICE: &'static str = "baidu-netdisk";
 
     fn source() -> Source {
-        unidesk_user_service("src/components/microservices/baidu-netdisk/Dockerfile")
+        unidesk_user_service(Some("src/components/microservices/baidu-netdisk/Dockerfile"))
     }
 
     fn environments() -> Vec<Environment> {

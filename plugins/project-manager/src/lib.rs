@@ -21,7 +21,7 @@ impl Plugin for ProjectManager {
     const SERVICE: &'static str = "project-manager";
 
     fn source() -> Source {
-        unidesk_user_service("src/components/microservices/project-manager/Dockerfile")
+        unidesk_user_service(Some("src/components/microservices/project-manager/Dockerfile"))
     }
 
     fn environments() -> Vec<Environment> {

@@ -167,7 +167,8 @@ impl Stage {
     fn clear(&self) {
         self.project.remove().expect("a project that can be removed");
         let docker = self.bench.docker();
-        let names = SERVICES.map(|one| one.name);
+        let mut names: Vec<_> = SERVICES.iter().flat_map(|one| [one.name, one.image]).collect();
+        names.dedup();
         let deployed =
             names.iter().flat_map(|name| ["", "*/", "*/*/"].map(|before| format!("{before}{name}")));
         for repository in deployed.chain(["*/mischief".to_owned()]) {

@@ -47,7 +47,11 @@ fn a_bad_configuration() {
         ("a registry elsewhere", good.replace("url = \"http://", "url = \"http://registry.example/")),
         ("no TOML", good.replace("[registry]", "[registry")),
         ("a negative limit", good.replace("health-seconds = 5", "health-seconds = -5")),
-        ("a key of a later release", good.replace("[registry]", "[registry]\nvia = \"d601\"")),
+        ("a machine that nobody names", good.replace("[registry]", "[registry]\nvia = \"d601\"")),
+        (
+            "a key of a later release",
+            good.replace("[registry]", "[approvals]\nallowed-signers = \"x\"\n\n[registry]"),
+        ),
         ("an env file", "TZ=Etc/UTC\nPASSWORD=hunter2\n".to_owned()),
     ] {
         assert_ne!(good, bad, "{name}");

@@ -13,8 +13,10 @@ use crate::{Bench, Docker, Error, PushedImage, Result, image::NAMESPACE, paths};
 /// A service that can be deployed to the project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Service {
-    /// Its name, which is also that of its Compose service and of its image.
+    /// Its name, which is also that of its Compose service.
     pub name: &'static str,
+    /// The image that the Compose file names.
+    pub image: &'static str,
     /// The name that its container has, whatever the project: there can be one of it on an engine.
     pub container: &'static str,
     /// Keys of the env file that its container gets besides the stamp.
@@ -22,11 +24,13 @@ pub struct Service {
 }
 
 /// The service that most tests deploy.
-pub const PROJECT_MANAGER: Service = Service { name: SERVICE, container: CONTAINER, secrets: &[] };
+pub const PROJECT_MANAGER: Service =
+    Service { name: SERVICE, image: SERVICE, container: CONTAINER, secrets: &[] };
 
 /// The service with secrets.
 pub const BAIDU_NETDISK: Service = Service {
     name: "baidu-netdisk",
+    image: "baidu-netdisk",
     container: "baidu-netdisk-backend",
     secrets: &[
         "UNIDESK_BAIDU_NETDISK_CLIENT_ID",
@@ -35,8 +39,16 @@ pub const BAIDU_NETDISK: Service = Service {
     ],
 };
 
+/// The service whose image has another name than it.
+pub const FRONTEND: Service =
+    Service { name: "frontend", image: "unidesk-frontend", container: "unidesk-frontend", secrets: &[] };
+
+/// The service that runs on D601.
+pub const FINDJOB: Service =
+    Service { name: "findjob", image: "findjob", container: "findjob-backend", secrets: &[] };
+
 /// All that are in the project, beside the neighbour.
-pub const SERVICES: [Service; 2] = [PROJECT_MANAGER, BAIDU_NETDISK];
+pub const SERVICES: [Service; 3] = [PROJECT_MANAGER, BAIDU_NETDISK, FRONTEND];
 
 impl Service {
     /// What the keys of its stamp begin with.
@@ -65,6 +77,8 @@ pub struct Settings {
     pub plugins: Option<PathBuf>,
     /// Where the policies are; those of the release if not set.
     pub policies: Option<PathBuf>,
+    /// What `[registry]` says; that of the lab if not set.
+    pub registry: Option<String>,
     /// More lines for the beginning of `host.toml`, before the first table.
     pub head: String,
     /// More tables for the end of `host.toml`.
@@ -168,7 +182,7 @@ pub fn must_be_unused(docker: &Docker) -> Result<()> {
             return taken(format!("a container {container}"));
         }
     }
-    for name in SERVICES.map(|service| service.name).into_iter().chain([NEIGHBOUR_IMAGE]) {
+    for name in SERVICES.map(|service| service.image).into_iter().chain([NEIGHBOUR_IMAGE]) {
         if !docker.image_names(name)?.is_empty() {
             return taken(format!("an image {name}"));
         }
@@ -218,13 +232,13 @@ FEATURES='a,b'
 
 fn compose_file(services: &[Service]) -> String {
     let services = services.iter().map(|service| {
-        let Service { name, container, secrets } = service;
+        let Service { name, image, container, secrets } = service;
         let stamps = ["COMMIT", "REQUESTED_COMMIT", "SERVICE_ID", "SOURCE_REPO"];
         let stamps = stamps.map(|suffix| format!("{}{suffix}", service.stamp_prefix()));
         let keys = stamps.into_iter().chain(secrets.iter().map(|&key| key.to_owned()));
         let environment = keys.map(|key| format!("      {key}: ${{{key}:-}}\n")).collect::<Vec<_>>().concat();
         format!(
-            "  {name}:\n    image: {name}\n    container_name: {container}\n    environment:\n{environment}"
+            "  {name}:\n    image: {image}\n    container_name: {container}\n    environment:\n{environment}"
         )
     });
     format!("services:\n{}  {NEIGHBOUR}:\n    image: {NEIGHBOUR_IMAGE}\n", services.collect::<String>())
@@ -240,8 +254,7 @@ state = "state"
 cache = "cache"
 {head}
 [registry]
-url = {url}
-namespace = {namespace}
+{registry}
 
 [runtimes.main-server]
 kind = "compose"
@@ -253,8 +266,9 @@ env-file = "config.json#/providerGateway/upgrade/composeEnvFile"
 {tables}"#,
         plugins = quoted(plugins.display()),
         policies = quoted(policies.display()),
-        url = quoted(bench.registry().url()),
-        namespace = quoted(NAMESPACE),
+        registry = settings.registry.clone().unwrap_or_else(|| {
+            format!("url = {}\nnamespace = {}", quoted(bench.registry().url()), quoted(NAMESPACE))
+        }),
         docker = quoted(bench.docker().endpoint()?),
         name = quoted(&project.name),
         head = settings.head,

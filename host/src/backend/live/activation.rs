@@ -5,6 +5,7 @@ mod back;
 mod started;
 mod state;
 
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -17,11 +18,11 @@ use super::compose::Compose;
 use super::delivery::{foreign, identity};
 use super::docker::{ContainerFacts, Engine, ServiceContainer};
 use super::env_file::{EnvFile, Stamp};
+use super::machine::{Lock, Machine};
 use crate::answer::CallError;
 use crate::artifact::{Artifact, Identity};
 use crate::backend::change::{Change, Unmade};
 use crate::config::{ComposeRuntime, Limits};
-use crate::lock::TargetLock;
 use crate::operation::Activate;
 use crate::progress::{Interrupt, Watcher};
 
@@ -35,6 +36,7 @@ const DAY: u64 = 24 * 60 * 60;
 /// The activation of one artifact as one service of a Compose project.
 pub struct Activation<'a> {
     engine: &'a Engine,
+    machine: Machine,
     compose: Compose,
     env_file: EnvFile,
     identity: &'a Identity,
@@ -58,23 +60,25 @@ impl Drop for EarlyCheck {
 }
 
 impl<'a> Activation<'a> {
-    /// Looks up where the env file is; touches nothing.
+    /// `env_file` is where the runtime's env file is, on `machine`; touches nothing.
     ///
     /// # Errors
-    /// `Invalid` where the artifact was not looked up in the registry, or where nothing names an env file.
+    /// `Invalid` where the artifact was not looked up in the registry.
     pub fn new(
         engine: &'a Engine,
+        machine: Machine,
         runtime: &ComposeRuntime,
+        env_file: PathBuf,
         artifact: &'a Artifact,
         call: &'a Activate,
         limits: &Limits,
     ) -> Result<Self, CallError> {
-        let path = runtime.env_file.path().map_err(CallError::Invalid)?;
         Ok(Self {
             engine,
-            compose: Compose::new(runtime, &path, limits)
+            compose: Compose::new(machine.clone(), runtime, &env_file, limits)
                 .showing(call.stamp.iter().map(|pair| pair.key.clone()).collect()),
-            env_file: EnvFile::new(path, &artifact.service),
+            env_file: EnvFile::new(machine.clone(), env_file, &artifact.service),
+            machine,
             identity: identity(artifact)?,
             call,
             started: OnceLock::new(),
@@ -136,7 +140,7 @@ impl<'a> Activation<'a> {
             Some(found) => Some(Running::of(&found, self.engine.image(&found.image).await?.as_ref())),
             None => None,
         };
-        let stamp = self.env_file.read_stamp(self.call.stamp.iter().map(|pair| &pair.key))?;
+        let stamp = self.env_file.read_stamp(self.call.stamp.iter().map(|pair| &pair.key)).await?;
         Ok(ActivationState { container, names, stamp })
     }
 
@@ -224,12 +228,12 @@ impl<'a> Activation<'a> {
         before: &ActivationState,
         image: &str,
         watcher: &dyn Watcher,
-        lock: &TargetLock,
+        lock: &Lock,
     ) -> Result<(Started, ActivationState), CallError> {
         for (repository, tag) in self.pinned_names().chain(self.moving_names()) {
             self.engine.tag(image, repository, tag).await?;
         }
-        self.env_file.write_stamp(&self.stamp())?;
+        self.env_file.write_stamp(&self.stamp()).await?;
         self.engine.clear_unfinished(self.compose.project(), &self.call.service).await?;
         watcher.note("recreating the container");
         self.compose.recreate(&self.call.service, lock).await?;
@@ -272,15 +276,11 @@ impl<'a> Activation<'a> {
 
     /// The project's lock. Another service of the project holds it for as long as its own `up` takes, so it is waited for;
     /// whoever goes back waits whatever happens, since giving up would leave things half-done.
-    async fn lock(
-        &self,
-        watcher: &dyn Watcher,
-        interrupt: Option<&Interrupt>,
-    ) -> Result<TargetLock, CallError> {
+    async fn lock(&self, watcher: &dyn Watcher, interrupt: Option<&Interrupt>) -> Result<Lock, CallError> {
         let holder = format!("{} at {}", self.call.service, self.call.artifact.commit);
         let until = tokio::time::Instant::now() + self.patience;
         loop {
-            match TargetLock::project(self.env_file.path(), &holder) {
+            match self.machine.lock_project(self.env_file.path(), &holder).await {
                 Err(CallError::Unavailable(_))
                     if tokio::time::Instant::now() < until
                         && interrupt.is_none_or(|one| !one.is_raised()) =>

@@ -9,23 +9,19 @@ mod redact;
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
 use super::env_file::Secrets;
-use super::process::{self, Finished, Unfinished};
+use super::machine::{Lock, Machine, Unrun};
+use super::process::{Finished, Unfinished};
 use crate::answer::CallError;
 use crate::config::{ComposeRuntime, Limits};
-use crate::lock::TargetLock;
 use crate::names::{ComposeService, EnvKey};
 use crate::operation::Activate;
 use crate::words::{plain, seconds};
 
 /// Longest part of what Compose says that an error repeats, in characters.
 const SHOWN: usize = 600;
-/// What Compose and the docker command need of the caller's environment: where programs are, and where the Compose plugin
-/// and the contexts are. Everything else is left out: a variable of the caller's would beat the env file.
-const PASSED_ON: [&str; 3] = ["PATH", "HOME", "DOCKER_CONFIG"];
 /// Compose takes `COMPOSE_*` entries of the env file into its own environment, unless they are there. These would reach
 /// beyond the one service (containers of services that left the file would be removed), or change what is read here.
 /// Quiet, because only errors are read, and because a Compose whose host was killed would end at its next word.
@@ -35,6 +31,7 @@ const PINNED: [(&str, &str); 3] =
 /// The Compose project of a runtime.
 #[derive(Debug, Clone)]
 pub struct Compose {
+    machine: Machine,
     project: String,
     directory: PathBuf,
     files: Vec<PathBuf>,
@@ -47,13 +44,13 @@ pub struct Compose {
 }
 
 impl Compose {
-    /// The project of `runtime` with `env_file` as its controlled env file.
+    /// The project of `runtime`, which is on `machine`, with `env_file` as its controlled env file.
     #[must_use]
-    pub fn new(runtime: &ComposeRuntime, env_file: &Path, limits: &Limits) -> Self {
-        let passed = PASSED_ON.iter().filter_map(|key| Some((OsString::from(key), std::env::var_os(key)?)));
+    pub fn new(machine: Machine, runtime: &ComposeRuntime, env_file: &Path, limits: &Limits) -> Self {
         let set = PINNED.iter().copied().chain([("DOCKER_HOST", runtime.docker.as_str())]);
-        let environment = passed.chain(set.map(|(key, value)| (key.into(), value.into()))).collect();
+        let environment = set.map(|(key, value)| (key.into(), value.into())).collect();
         Self {
+            machine,
             project: runtime.project.clone(),
             directory: runtime.directory.clone(),
             files: runtime.files.clone(),
@@ -105,15 +102,16 @@ impl Compose {
         let keys: Vec<&EnvKey> = call.stamp.iter().map(|pair| &pair.key).collect();
         let made_up = check::made_up(&keys);
         let argv = self.config_argv(&call.service);
-        let finished = self.run(&argv, &made_up, Stdio::null()).await?;
+        let finished = self.run(&argv, &made_up, None).await?;
         if !finished.success {
             let said = self
                 .said(&finished, &argv)
+                .await
                 .unwrap_or_else(|| format!("it {} and said nothing", finished.ending));
             let cause = CallError::Mismatch(format!("Compose cannot resolve {}: {said}", self.files_shown()));
             return Err(self.or_missing(cause).await);
         }
-        check::service(&finished.stdout, call, &made_up, &self.secrets(&argv))
+        check::service(&finished.stdout, call, &made_up, &self.secrets(&argv).await)
             .map_err(|why| CallError::Mismatch(format!("{}: {why}", self.files_shown())))
     }
 
@@ -122,7 +120,7 @@ impl Compose {
     ///
     /// # Errors
     /// `Other` with what Compose said; `Unavailable` if it had to be stopped at its deadline.
-    pub async fn recreate(&self, service: &ComposeService, lock: &TargetLock) -> Result<(), CallError> {
+    pub async fn recreate(&self, service: &ComposeService, lock: &Lock) -> Result<(), CallError> {
         self.change(&self.recreate_argv(service), lock).await
     }
 
@@ -130,7 +128,7 @@ impl Compose {
     ///
     /// # Errors
     /// As for [`Self::recreate`].
-    pub async fn remove(&self, service: &ComposeService, lock: &TargetLock) -> Result<(), CallError> {
+    pub async fn remove(&self, service: &ComposeService, lock: &Lock) -> Result<(), CallError> {
         self.change(&self.remove_argv(service), lock).await
     }
 
@@ -139,13 +137,14 @@ impl Compose {
         self.argv(&["config", "--format", "json", service.as_str()])
     }
 
-    async fn change(&self, argv: &[OsString], lock: &TargetLock) -> Result<(), CallError> {
-        let finished = self.run(argv, &[], lock.as_input()?).await?;
+    async fn change(&self, argv: &[OsString], lock: &Lock) -> Result<(), CallError> {
+        let finished = self.run(argv, &[], Some(lock)).await?;
         if finished.success {
             return Ok(());
         }
         let said = self
             .said(&finished, argv)
+            .await
             .map_or_else(|| " and said nothing".to_owned(), |said| format!(": {said}"));
         let cause = CallError::Other(format!("`docker compose` {}{said}", finished.ending));
         Err(self.or_missing(cause).await)
@@ -164,28 +163,31 @@ impl Compose {
         &self,
         argv: &[OsString],
         more: &[(String, String)],
-        input: Stdio,
+        lock: Option<&Lock>,
     ) -> Result<Finished, CallError> {
         let more = more.iter().map(|(key, value)| (key.into(), value.into()));
         let environment: Vec<_> = self.environment.iter().cloned().chain(more).collect();
-        process::run(argv, &environment, input, self.within).await.map_err(|unfinished| match unfinished {
-            Unfinished::Missing => CallError::Unavailable(
+        self.machine.run(argv, &environment, lock, self.within).await.map_err(|unrun| match unrun {
+            Unrun::Machine(error) => error,
+            Unrun::Program(Unfinished::Missing) => CallError::Unavailable(
                 "there is no `docker` command in PATH; install Docker's command line and its Compose plugin"
                     .to_owned(),
             ),
-            Unfinished::Late => CallError::Unavailable(format!(
+            Unrun::Program(Unfinished::Late) => CallError::Unavailable(format!(
                 "`docker compose` had not ended after {} ({}) and was stopped",
                 seconds(self.within),
                 self.bound
             )),
-            Unfinished::Stopped => CallError::Other("interrupted".to_owned()),
-            Unfinished::Broken(error) => CallError::Other(format!("`docker compose` cannot be run: {error}")),
+            Unrun::Program(Unfinished::Stopped) => CallError::Other("interrupted".to_owned()),
+            Unrun::Program(Unfinished::Broken(error)) => {
+                CallError::Other(format!("`docker compose` cannot be run: {error}"))
+            }
         })
     }
 
     /// Without its Compose plugin `docker` complains about the flags that follow: ask it before such words are repeated.
     async fn or_missing(&self, cause: CallError) -> CallError {
-        match self.run(&version_argv(), &[], Stdio::null()).await {
+        match self.run(&version_argv(), &[], None).await {
             Ok(finished) if finished.success => cause,
             Ok(_) => CallError::Unavailable(
                 "`docker compose` does not work here; install the Compose plugin, version 2, into ~/.docker/cli-plugins \
@@ -197,8 +199,8 @@ impl Compose {
     }
 
     /// The end of what Compose said, fit for an error; nothing where it said nothing.
-    fn said(&self, finished: &Finished, argv: &[OsString]) -> Option<String> {
-        let said = redact::redacted(&String::from_utf8_lossy(&finished.stderr), &self.secrets(argv));
+    async fn said(&self, finished: &Finished, argv: &[OsString]) -> Option<String> {
+        let said = redact::redacted(&String::from_utf8_lossy(&finished.stderr), &self.secrets(argv).await);
         if said.is_empty() {
             return None;
         }
@@ -208,8 +210,9 @@ impl Compose {
 
     /// What the env file holds. Compose repeats lines that it cannot read and values that it cannot use, and resolves the
     /// files with all of them: nothing that comes from it is told before they are taken out.
-    fn secrets(&self, argv: &[OsString]) -> Secrets {
-        Secrets::read(&self.env_file, &self.stamped, &argv.join(OsStr::new(" ")).to_string_lossy())
+    async fn secrets(&self, argv: &[OsString]) -> Secrets {
+        let known = argv.join(OsStr::new(" "));
+        Secrets::read(&self.machine, &self.env_file, &self.stamped, &known.to_string_lossy()).await
     }
 
     fn files_shown(&self) -> String {

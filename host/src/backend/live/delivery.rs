@@ -275,6 +275,7 @@ pub(super) fn also(mut cause: CallError, more: &str) -> CallError {
     let (CallError::Denied { reason: text, .. }
     | CallError::NotFound(text)
     | CallError::Unavailable(text)
+    | CallError::Unreachable { text, .. }
     | CallError::Mismatch(text)
     | CallError::Invalid(text)
     | CallError::Other(text)) = &mut cause;

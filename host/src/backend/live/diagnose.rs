@@ -1,19 +1,23 @@
 //! What `host doctor` asks each far side. Everything is looked at, nothing is changed, and nobody is waited for longer than
 //! an operator would.
 
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::time::timeout;
 
 use super::FarSides;
 use super::compose::Compose;
+use super::machine::{Entry, Looked};
+use super::site::Site;
 use super::{docker, env_file, health, registry};
 use crate::answer::CallError;
-use crate::config::ComposeRuntime;
 use crate::diagnosis::{FarSide, Finding};
 use crate::operation::Activate;
 use crate::words::seconds;
 
+/// What to do where a machine cannot be reached.
+const BY_HAND: &str = "see that `ssh` reaches that machine by hand, with the destination of host.toml";
 /// Longest that a far side may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -29,15 +33,29 @@ impl FarSides {
                 let action =
                     "see what the registry is doing (`docker logs`, `journalctl`), and start it again";
                 let url = self.config.registry.url.to_string();
-                patient(&url, action, registry::diagnose(&self.config.registry)).await
+                let registry = &self.config.registry;
+                let work = async {
+                    match self.channels.authority(registry.via.as_ref(), &registry.url.authority).await {
+                        Ok(authority) => registry::diagnose(registry, &authority).await,
+                        Err(error) => vec![Finding::told(error.message(), BY_HAND)],
+                    }
+                };
+                patient(&url, action, work).await
             }
             FarSide::Engine { runtime } => {
-                let runtime = self.runtime(runtime)?;
+                let site = self.site(runtime)?;
+                let runtime = &site.runtime;
                 let action = "see what the engine is doing (`journalctl -u docker`), and start it again";
-                patient(&runtime.docker, action, docker::diagnose(&runtime.docker, limits)).await
+                let work = async {
+                    match &runtime.via {
+                        None => docker::diagnose(&runtime.docker, limits).await,
+                        Some(_) => docker::diagnose_there(site.engine(&self.channels, limits).await).await,
+                    }
+                };
+                patient(&runtime.docker, action, work).await
             }
-            FarSide::Compose { runtime, services } => compose(self, self.runtime(runtime)?, services).await,
-            FarSide::EnvFile { runtime } => env_file::diagnose(&self.runtime(runtime)?.env_file),
+            FarSide::Compose { runtime, services } => self.compose(self.site(runtime)?, services).await,
+            FarSide::EnvFile { runtime } => self.env_file(self.site(runtime)?).await,
             FarSide::Health { endpoint } => {
                 let source = self.endpoint(endpoint).ok_or_else(|| {
                     CallError::Unavailable(format!("host.toml names no health endpoint {endpoint}"))
@@ -48,14 +66,33 @@ impl FarSides {
             }
         })
     }
-}
 
-/// Compose is a program of its own, which ends itself at its deadline: nothing of it is left behind.
-async fn compose(far: &FarSides, runtime: &ComposeRuntime, services: &[Activate]) -> Vec<Finding> {
-    let env_file = runtime.env_file.path().ok().filter(|path| path.is_file());
-    let path = env_file.clone().unwrap_or_default();
-    let compose = Compose::new(runtime, &path, &far.config.limits).hurried();
-    compose.diagnose(env_file.is_some(), services).await
+    /// Compose is a program of its own, which ends itself at its deadline: nothing of it is left behind.
+    async fn compose(&self, site: &Site, services: &[Activate]) -> Vec<Finding> {
+        let machine = match site.machine(&self.channels).await {
+            Ok(machine) => machine.clone(),
+            Err(error) => return vec![Finding::told(error.message(), BY_HAND)],
+        };
+        let path = site.env_file(&self.channels).await.map(Path::to_owned).unwrap_or_default();
+        let looked = machine.look(&path, 0).await;
+        let is_there = matches!(looked, Ok(Looked { entry: Entry::File(_) | Entry::Symlink, .. }));
+        let compose = Compose::new(machine, &site.runtime, &path, &self.config.limits).hurried();
+        compose.diagnose(is_there, services).await
+    }
+
+    async fn env_file(&self, site: &Site) -> Vec<Finding> {
+        if site.runtime.via.is_none() {
+            return env_file::diagnose(&site.runtime.env_file).await;
+        }
+        let found = async {
+            let path = site.env_file(&self.channels).await?.to_owned();
+            Ok::<_, CallError>((site.machine(&self.channels).await?.clone(), path))
+        };
+        match found.await {
+            Ok((machine, path)) => env_file::diagnose_there(machine, path).await,
+            Err(error) => vec![Finding::told(error.message(), BY_HAND)],
+        }
+    }
 }
 
 async fn patient(who: &str, action: &str, work: impl Future<Output = Vec<Finding>>) -> Vec<Finding> {

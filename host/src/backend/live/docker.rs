@@ -23,7 +23,7 @@ use bollard::query_parameters::{
 };
 use futures_util::{Stream, StreamExt};
 
-pub use diagnose::diagnose;
+pub use diagnose::{diagnose, diagnose_there};
 use facts::Lacks;
 pub use facts::{ContainerFacts, ImageFacts, Network, ServiceContainer};
 use trouble::{bounded, docker_at, failed, strange, unpulled};
@@ -81,11 +81,18 @@ impl Engine {
                 quoted(address, SHOWN)
             )));
         };
+        Self::through(address, Path::new(path).into(), limits).await
+    }
+
+    /// The same, of an engine that is reached through another socket than its own; `address` is its own, for messages.
+    ///
+    /// # Errors
+    /// `Unavailable`, naming the address and what to check, if no engine answers.
+    pub async fn through(address: &str, socket: Arc<Path>, limits: &Limits) -> Result<Self, CallError> {
         let within = Duration::from_secs(limits.docker_seconds);
         // The library's own timeout covers a request up to its answer's headers. Every call here has its own deadline
         // around it, which knows what it is about, so this one only has to be longer than all of them.
         let longest = limits.docker_seconds.max(limits.delivery_seconds).saturating_add(SPARE);
-        let socket: Arc<Path> = Path::new(path).into();
         let docker = transport::client(Arc::clone(&socket), longest)
             .map_err(|error| failed(address, "connecting", &error))?;
         let (docker, info) = bounded(address, "connecting", within, async {

@@ -2,7 +2,6 @@
 //! writes the stamps of one service in it and nothing else; no other line ever leaves this module. The rest is read only
 //! to take it out of what others say.
 
-mod beside;
 mod decode;
 mod diagnose;
 #[cfg(any(fuzzing, test))]
@@ -12,18 +11,14 @@ mod secrets;
 mod text;
 
 use std::collections::BTreeMap;
-use std::fs::{File, Metadata};
-use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags};
 use zeroize::Zeroizing;
 
-use beside::Beside;
-pub use diagnose::diagnose;
+pub use diagnose::{diagnose, diagnose_there};
 pub use secrets::{HIDDEN, Secrets};
 
+use super::machine::{Entry, Found, Machine, Replaced, Trouble};
 use crate::answer::CallError;
 use crate::names::{EnvKey, PlainValue, ServiceName};
 use crate::operation::stamp_prefix;
@@ -45,6 +40,7 @@ pub type Stamp = BTreeMap<EnvKey, Option<PlainValue>>;
 /// The controlled env file as one service may use it.
 #[derive(Debug, Clone)]
 pub struct EnvFile {
+    machine: Machine,
     path: PathBuf,
     prefix: String,
 }
@@ -61,17 +57,11 @@ pub fn values<'k>(text: &[u8], keys: &'k [EnvKey]) -> Result<BTreeMap<&'k str, Z
     Ok(keys.iter().filter_map(|key| Some((key.as_str(), values.take(key.as_str())?))).collect())
 }
 
-/// What was read, and of which file.
-struct Snapshot {
-    bytes: Vec<u8>,
-    metadata: Metadata,
-}
-
 impl EnvFile {
-    /// The file at `path`, for the stamps of `service`.
+    /// The file at `path` of `machine`, for the stamps of `service`.
     #[must_use]
-    pub fn new(path: PathBuf, service: &ServiceName) -> Self {
-        Self { path, prefix: stamp_prefix(service) }
+    pub fn new(machine: Machine, path: PathBuf, service: &ServiceName) -> Self {
+        Self { machine, path, prefix: stamp_prefix(service) }
     }
 
     /// Where it is.
@@ -85,8 +75,11 @@ impl EnvFile {
     /// # Errors
     /// `Invalid` for a key of somebody else. `NotFound` or `Mismatch`, with what to do, for a file that is missing, that
     /// others may write, that cannot be understood, or that holds something under one of the keys that no deploy wrote.
-    pub fn read_stamp<'k>(&self, keys: impl IntoIterator<Item = &'k EnvKey>) -> Result<Stamp, CallError> {
-        let Snapshot { bytes, .. } = self.read()?;
+    pub async fn read_stamp<'k>(
+        &self,
+        keys: impl IntoIterator<Item = &'k EnvKey>,
+    ) -> Result<Stamp, CallError> {
+        let Found { bytes, .. } = self.read().await?;
         keys.into_iter()
             .map(|key| {
                 self.own(key)?;
@@ -106,21 +99,32 @@ impl EnvFile {
     ///
     /// # Errors
     /// As for [`Self::read_stamp`]; `Mismatch` also if somebody else writes the file at the same time.
-    pub fn write_stamp(&self, stamp: &Stamp) -> Result<(), CallError> {
-        let before = self.read()?;
+    pub async fn write_stamp(&self, stamp: &Stamp) -> Result<(), CallError> {
+        let before = self.read().await?;
         let mut bytes = before.bytes.clone();
         for (key, value) in stamp {
             self.own(key)?;
-            bytes = match value {
+            let written = match value {
                 Some(value) => text::with(&bytes, key.as_str(), value.as_str()),
                 None => text::without(&bytes, key.as_str()),
-            }
-            .map_err(|line| self.unclosed(line))?;
+            };
+            bytes = Zeroizing::new(written.map_err(|line| self.unclosed(line))?);
         }
         if bytes == before.bytes {
             return Ok(());
         }
-        self.replace(&bytes, &before)
+        self.replace(&bytes, &before).await
+    }
+
+    async fn replace(&self, bytes: &[u8], before: &Found) -> Result<(), CallError> {
+        let replaced = self.machine.replace(&self.path, &self.beside(), bytes, before).await;
+        match replaced.map_err(|trouble| self.trouble(trouble))? {
+            Replaced::Done => Ok(()),
+            Replaced::Changed => Err(self.unfit(
+                "was changed by somebody else at this very moment, and was left as they made it",
+                "run the same command again",
+            )),
+        }
     }
 
     /// Only the service's own stamps may be written: an entry like `COMPOSE_FILE` would change what Compose does.
@@ -134,73 +138,51 @@ impl EnvFile {
         }
     }
 
-    fn read(&self) -> Result<Snapshot, CallError> {
-        self.check_folder()?;
+    async fn read(&self) -> Result<Found, CallError> {
+        let looked =
+            self.machine.look(&self.path, LARGEST + 1).await.map_err(|trouble| self.trouble(trouble))?;
+        self.check_folder(looked.folder_mode)?;
         let shown = self.path.display();
-        let file = open(&self.path).map_err(|error| match error {
-            rustix::io::Errno::NOENT => CallError::NotFound(format!(
-                "the controlled env file {shown} does not exist; create it, with the secrets of the project: \
+        let found = match looked.entry {
+            Entry::File(found) => found,
+            Entry::Missing => {
+                return Err(CallError::NotFound(format!(
+                    "the controlled env file {shown} does not exist; create it, with the secrets of the project: \
                      `install -D -m 600 /dev/null {}`",
-                shell(&shown.to_string())
-            )),
-            rustix::io::Errno::LOOP => {
-                self.unfit("is a symlink", "name the file that it leads to in host.toml")
+                    shell(&shown.to_string())
+                )));
             }
-            other => self.io("cannot be opened", &other.into()),
-        })?;
-        let metadata = file.metadata().map_err(|error| self.io("cannot be looked at", &error))?;
-        if !metadata.is_file() {
-            return Err(self.unfit("is no regular file", "name a file in host.toml"));
-        }
-        if metadata.mode() & FOREIGN_WRITE != 0 {
+            Entry::Symlink => {
+                return Err(self.unfit("is a symlink", "name the file that it leads to in host.toml"));
+            }
+            Entry::NoFile => return Err(self.unfit("is no regular file", "name a file in host.toml")),
+        };
+        if found.facts.mode & FOREIGN_WRITE != 0 {
             return Err(self.unfit(
-                &format!("may be written by others (mode {:o})", metadata.mode() & 0o7777),
+                &format!("may be written by others (mode {:o})", found.facts.mode & 0o7777),
                 &format!("look through it, then `chmod 600 {}`", shell(&shown.to_string())),
             ));
         }
-        let mut bytes = Vec::new();
-        file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| self.io("cannot be read", &error))?;
-        if bytes.len() as u64 > LARGEST {
+        if found.bytes.len() as u64 > LARGEST {
             return Err(self.unfit(
                 "is larger than 1 MiB",
                 "an env file is a few lines; name the right one in host.toml",
             ));
         }
-        Ok(Snapshot { bytes, metadata })
+        Ok(found)
     }
 
     /// A folder in which anybody may rename makes the file anybody's. A group's folder is let pass: with private groups
-    /// it is what `mkdir` makes.
-    fn check_folder(&self) -> Result<(), CallError> {
-        let folder = self.folder();
-        let mode = match std::fs::metadata(folder) {
-            Ok(metadata) => metadata.mode(),
-            // The file itself says it better.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(self.io("is in a folder that cannot be looked at", &error)),
-        };
+    /// it is what `mkdir` makes. Of a folder that is not there the file itself says it better.
+    fn check_folder(&self, mode: Option<u32>) -> Result<(), CallError> {
         let (anybody, sticky) = (0o002, 0o1000);
-        if mode & anybody != 0 && mode & sticky == 0 {
+        if mode.is_some_and(|mode| mode & anybody != 0 && mode & sticky == 0) {
             return Err(self.unfit(
                 "is in a folder where anybody may replace it",
-                &format!("`chmod o-w {}`", shell(&folder.display().to_string())),
+                &format!("`chmod o-w {}`", shell(&self.folder().display().to_string())),
             ));
         }
         Ok(())
-    }
-
-    fn replace(&self, bytes: &[u8], before: &Snapshot) -> Result<(), CallError> {
-        let failed = |error: io::Error| self.io("cannot be replaced", &error);
-        let new = Beside::make(self.beside()).map_err(failed)?;
-        new.fill(bytes, &before.metadata).map_err(failed)?;
-        if !self.read()?.is(before) {
-            return Err(self.unfit(
-                "was changed by somebody else at this very moment, and was left as they made it",
-                "run the same command again",
-            ));
-        }
-        new.rename(&self.path).map_err(failed)?;
-        File::open(self.folder()).and_then(|folder| folder.sync_all()).map_err(failed)
     }
 
     /// Always the same name: what a killed host left there is found again.
@@ -239,27 +221,16 @@ impl EnvFile {
         CallError::Mismatch(format!("the controlled env file {} {why}; {what_to_do}", self.path.display()))
     }
 
-    fn io(&self, what: &str, error: &io::Error) -> CallError {
-        CallError::Other(format!(
-            "the controlled env file {} {what}: {}; check who owns the file and its folder, and as whom the host runs",
-            self.path.display(),
-            plain(&error.to_string(), SHOWN)
-        ))
-    }
-}
-
-/// Without NOFOLLOW whoever can place a symlink chooses the file; NONBLOCK because a pipe would wait for ever.
-fn open(path: &Path) -> rustix::io::Result<File> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
-}
-
-impl Snapshot {
-    fn is(&self, other: &Self) -> bool {
-        let file = |one: &Metadata| {
-            (one.dev(), one.ino(), one.mtime(), one.mtime_nsec(), one.mode(), one.uid(), one.gid())
-        };
-        file(&self.metadata) == file(&other.metadata) && self.bytes == other.bytes
+    fn trouble(&self, trouble: Trouble) -> CallError {
+        match trouble {
+            Trouble::Machine(error) => error,
+            Trouble::File { what, why } => CallError::Other(format!(
+                "the controlled env file {} {what}: {}; check who owns the file and its folder, and as whom the host \
+                 runs",
+                self.path.display(),
+                plain(&why, SHOWN)
+            )),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The far sides themselves. Only this folder does I/O on the world that is deployed to, and only the gate reaches it.
 
 mod activation;
+mod channels;
 mod compose;
 mod container;
 mod delivery;
@@ -19,8 +20,10 @@ mod health;
 mod http;
 pub(super) mod json;
 mod kubernetes;
+mod machine;
 pub(super) mod process;
 mod registry;
+mod site;
 pub mod ssh;
 #[cfg(test)]
 mod testing;
@@ -35,24 +38,27 @@ use super::change::{Change, Unmade};
 use super::secrets::Sources;
 use crate::answer::{Answer, CallError, Check};
 use crate::artifact::Artifact;
-use crate::config::{ComposeRuntime, Config};
+use crate::config::Config;
 use crate::gate::ask::Ask;
-use crate::lock::TargetLock;
 use crate::names::{ConfigName, ContainerName, RuntimeName, ServiceName};
 use crate::operation::{Activate, Deliver, ExpectHealth, HealthTarget, Operation, stamp_prefix};
 use crate::step::Step;
 use activation::{Activation, EarlyCheck, Started};
+use channels::Channels;
 use delivery::Delivery;
 use docker::Engine;
 use health::{HealthSource, Locate};
+use machine::{Lock, Machine};
 use registry::RegistryClient;
+use site::Site;
 
 /// Everything that a run can reach. Nothing is connected before it is asked.
 pub struct FarSides {
     config: Config,
-    registry: RegistryClient,
+    channels: Channels,
+    registry: OnceCell<RegistryClient>,
     secrets: Arc<Sources>,
-    engines: BTreeMap<RuntimeName, OnceCell<Engine>>,
+    sites: BTreeMap<RuntimeName, Site>,
     /// The containers that this run started: they must still be the same ones when their health is good.
     started: Mutex<BTreeMap<(RuntimeName, ContainerName), Started>>,
     /// Checks that were begun while an image was delivered.
@@ -64,9 +70,14 @@ impl FarSides {
     #[must_use]
     pub fn new(config: &Config) -> Self {
         Self {
-            registry: RegistryClient::new(&config.registry, &config.limits),
+            channels: Channels::new(config),
+            registry: OnceCell::new(),
             secrets: Arc::new(Sources::new(config)),
-            engines: config.runtimes.keys().map(|name| (name.clone(), OnceCell::new())).collect(),
+            sites: config
+                .runtimes
+                .iter()
+                .map(|(name, runtime)| (name.clone(), Site::new(runtime.clone())))
+                .collect(),
             started: Mutex::new(BTreeMap::new()),
             early: Mutex::new(Vec::new()),
             config: config.clone(),
@@ -84,9 +95,10 @@ impl FarSides {
     #[must_use]
     pub fn argv(&self, operation: &Operation) -> Option<Vec<String>> {
         let Operation::Activate(call) = operation else { return None };
-        let runtime = self.config.runtimes.get(&call.runtime)?;
-        let env_file = runtime.env_file.path().ok()?;
-        let compose = compose::Compose::new(runtime, &env_file, &self.config.limits);
+        let site = self.sites.get(&call.runtime)?;
+        let env_file = site.known_env_file()?;
+        // The words are the same on every machine.
+        let compose = compose::Compose::new(Machine::Here, &site.runtime, &env_file, &self.config.limits);
         Some(
             compose
                 .recreate_argv(&call.service)
@@ -101,12 +113,12 @@ impl FarSides {
     ///
     /// # Errors
     /// Who holds it.
-    pub fn lock(
+    pub async fn lock(
         &self,
         steps: &[Step],
         service: &ServiceName,
         holder: &str,
-    ) -> Result<Vec<TargetLock>, CallError> {
+    ) -> Result<Vec<Lock>, CallError> {
         let runtimes: BTreeSet<&RuntimeName> = steps
             .iter()
             .filter_map(|step| match &step.operation {
@@ -115,18 +127,21 @@ impl FarSides {
                 _ => None,
             })
             .collect();
-        let lock = |runtime: &RuntimeName| {
-            let env_file = self.runtime(runtime)?.env_file.path().map_err(CallError::Invalid)?;
-            TargetLock::service(&env_file, service, holder)
-        };
-        runtimes.into_iter().map(lock).collect()
+        let mut locks = Vec::new();
+        for runtime in runtimes {
+            let site = self.site(runtime)?;
+            let env_file = site.env_file(&self.channels).await?;
+            locks.push(site.machine(&self.channels).await?.lock_service(env_file, service, holder).await?);
+        }
+        Ok(locks)
     }
 
     /// Answers a read.
     pub(super) async fn read(&self, ask: &Ask<'_>) -> Result<Answer, CallError> {
         match ask.operation {
             Operation::Resolve(call) => {
-                let artifact = stoppable(ask, self.registry.resolve(call, ask.watcher)).await?;
+                let resolved = async { self.registry().await?.resolve(call, ask.watcher).await };
+                let artifact = stoppable(ask, resolved).await?;
                 Ok(Answer::Artifact(Box::new(artifact)))
             }
             Operation::InspectContainer(call) => {
@@ -243,8 +258,9 @@ impl FarSides {
                 let prefix = with_stamp.then(|| stamp_prefix(&call.service));
                 let configured =
                     ConfigName::parse(container.as_str()).ok().and_then(|name| self.endpoint(&name));
+                let way = Way { channels: &self.channels, via: self.site(runtime)?.runtime.via.as_ref() };
                 let inside =
-                    Inside { engine, container, port: *port, path: path.as_str(), prefix, configured };
+                    Inside { engine, way, container, port: *port, path: path.as_str(), prefix, configured };
                 health::expect(call, &inside, limits, ask.watcher, ask.interrupt).await?
             }
         };
@@ -263,7 +279,8 @@ impl FarSides {
 
     async fn delivery<'a>(&'a self, ask: &Ask<'a>, call: &'a Deliver) -> Result<Delivery<'a>, CallError> {
         let engine = self.engine(&call.runtime).await?;
-        Delivery::new(engine, &self.config.registry.url.authority, artifact(ask)?, call, &self.config.limits)
+        let authority = self.authority_for(self.site(&call.runtime)?).await?;
+        Delivery::new(engine, &authority, artifact(ask)?, call, &self.config.limits)
     }
 
     async fn activation<'a>(
@@ -272,20 +289,45 @@ impl FarSides {
         call: &'a Activate,
     ) -> Result<Activation<'a>, CallError> {
         let engine = self.engine(&call.runtime).await?;
-        Activation::new(engine, self.runtime(&call.runtime)?, artifact(ask)?, call, &self.config.limits)
+        let site = self.site(&call.runtime)?;
+        let env_file = site.env_file(&self.channels).await?.to_owned();
+        let machine = site.machine(&self.channels).await?.clone();
+        Activation::new(engine, machine, &site.runtime, env_file, artifact(ask)?, call, &self.config.limits)
     }
 
-    fn runtime(&self, name: &RuntimeName) -> Result<&ComposeRuntime, CallError> {
-        self.config.runtimes.get(name).ok_or_else(|| {
+    /// The registry as this machine reaches it.
+    async fn registry(&self) -> Result<&RegistryClient, CallError> {
+        let connect = || async {
+            let mut registry = self.config.registry.clone();
+            let via = registry.via.as_ref();
+            registry.url.authority = self.channels.authority(via, &registry.url.authority).await?;
+            Ok::<_, CallError>(RegistryClient::new(&registry, &self.config.limits))
+        };
+        self.registry.get_or_try_init(connect).await
+    }
+
+    /// The registry's host and port as the engine of `site` reaches it: on the loopback that both are on, or through this
+    /// machine's.
+    async fn authority_for(&self, site: &Site) -> Result<String, CallError> {
+        let registry = &self.config.registry;
+        match &site.runtime.via {
+            via if *via == registry.via => Ok(registry.url.authority.clone()),
+            None => self.channels.authority(registry.via.as_ref(), &registry.url.authority).await,
+            Some(via) => Err(CallError::Unavailable(format!(
+                "the engine on {via} cannot reach the registry: it is on the loopback of another machine; this release delivers to \
+                 the machine of the registry and to this one (registry.via)"
+            ))),
+        }
+    }
+
+    fn site(&self, name: &RuntimeName) -> Result<&Site, CallError> {
+        self.sites.get(name).ok_or_else(|| {
             CallError::Unavailable(format!("host.toml does not say where {name} is: add [runtimes.{name}]"))
         })
     }
 
     async fn engine(&self, name: &RuntimeName) -> Result<&Engine, CallError> {
-        let runtime = self.runtime(name)?;
-        let cell =
-            self.engines.get(name).ok_or_else(|| CallError::Other(format!("{name} was not set up")))?;
-        cell.get_or_try_init(|| Engine::connect(&runtime.docker, &self.config.limits)).await
+        self.site(name)?.engine(&self.channels, &self.config.limits).await
     }
 
     fn started(&self) -> std::sync::MutexGuard<'_, BTreeMap<(RuntimeName, ContainerName), Started>> {
@@ -297,6 +339,7 @@ impl FarSides {
 /// endpoint after the container.
 struct Inside<'a> {
     engine: &'a Engine,
+    way: Way<'a>,
     container: &'a ContainerName,
     port: u16,
     path: &'a str,
@@ -304,12 +347,27 @@ struct Inside<'a> {
     configured: Option<HealthSource>,
 }
 
+/// How the network of a runtime's containers is reached.
+struct Way<'a> {
+    channels: &'a Channels,
+    via: Option<&'a ConfigName>,
+}
+
+impl Way<'_> {
+    async fn to(&self, authority: &str) -> Result<String, CallError> {
+        self.channels.authority(self.via, authority).await
+    }
+}
+
 impl Locate for Inside<'_> {
     async fn locate(&self) -> Result<HealthSource, CallError> {
         let mut source = match &self.configured {
             Some(source) => source.clone(),
             None => HealthSource {
-                authority: container::address(self.engine, self.container, self.port).await?,
+                authority: self
+                    .way
+                    .to(&container::address(self.engine, self.container, self.port).await?)
+                    .await?,
                 path: self.path.to_owned(),
                 deploy: None,
             },

@@ -32,9 +32,19 @@ impl ComposeService {
     /// The environment `name` on the main server.
     #[must_use]
     pub fn main_server(&self, name: &str) -> Environment {
+        self.environment(name, "main-server-compose")
+    }
+
+    /// The environment `name` on D601, in the Compose project there.
+    #[must_use]
+    pub fn d601(&self, name: &str) -> Environment {
+        self.environment(name, "d601-compose")
+    }
+
+    fn environment(&self, name: &str, shape: &str) -> Environment {
         Environment {
             name: name.to_owned(),
-            shape: "main-server-compose".to_owned(),
+            shape: shape.to_owned(),
             runtime: self.runtime.to_owned(),
             affects: Vec::new(),
             excludes: Vec::new(),

@@ -14,12 +14,12 @@ pub const UNIDESK_URL: &str = "https://github.com/pikasTech/unidesk";
 /// The CI command that publishes the artifacts of user services.
 pub const USER_SERVICE_PRODUCER: &str = "ci publish-user-service";
 
-/// A service of the `UniDesk` repository that CI publishes as a user service.
+/// A service of the `UniDesk` repository that CI publishes as a user service; of some it is not written which Dockerfile.
 #[must_use]
-pub fn unidesk_user_service(dockerfile: &str) -> Source {
+pub fn unidesk_user_service(dockerfile: Option<&str>) -> Source {
     Source {
         repository: UNIDESK.to_owned(),
-        dockerfile: Some(dockerfile.to_owned()),
+        dockerfile: dockerfile.map(str::to_owned),
         producer: USER_SERVICE_PRODUCER.to_owned(),
     }
 }

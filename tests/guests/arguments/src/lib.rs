@@ -57,7 +57,7 @@ impl Plugin for Arguments {
     const SERVICE: &'static str = "arguments";
 
     fn source() -> Source {
-        unidesk_user_service("tests/guests/arguments")
+        unidesk_user_service(Some("tests/guests/arguments"))
     }
 
     fn environments() -> Vec<Environment> {

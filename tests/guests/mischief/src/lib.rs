@@ -57,7 +57,7 @@ impl Plugin for Mischief {
     const SERVICE: &'static str = "mischief";
 
     fn source() -> Source {
-        unidesk_user_service("tests/guests/mischief")
+        unidesk_user_service(Some("tests/guests/mischief"))
     }
 
     fn environments() -> Vec<Environment> {

@@ -72,7 +72,7 @@ impl Plugin for Trespasser {
     const SERVICE: &'static str = OWN;
 
     fn source() -> Source {
-        unidesk_user_service("tests/guests/trespasser")
+        unidesk_user_service(Some("tests/guests/trespasser"))
     }
 
     fn environments() -> Vec<Environment> {

@@ -91,7 +91,7 @@ impl Plugin for Turncoat {
     const SERVICE: &'static str = "project-manager";
 
     fn source() -> Source {
-        unidesk_user_service("tests/guests/turncoat")
+        unidesk_user_service(Some("tests/guests/turncoat"))
     }
 
     fn environments() -> Vec<Environment> {

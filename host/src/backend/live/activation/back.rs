@@ -5,7 +5,7 @@ use crate::answer::CallError;
 use crate::backend::change::Unmade;
 use crate::backend::live::container::must_run;
 use crate::backend::live::delivery::also;
-use crate::lock::TargetLock;
+use crate::backend::live::machine::Lock;
 use crate::progress::Watcher;
 
 impl Activation<'_> {
@@ -15,7 +15,7 @@ impl Activation<'_> {
         cause: CallError,
         before: &ActivationState,
         watcher: &dyn Watcher,
-        lock: &TargetLock,
+        lock: &Lock,
     ) -> Unmade {
         let left = self.go_back(before, watcher, lock).await;
         let back = if left.is_empty() {
@@ -35,7 +35,7 @@ impl Activation<'_> {
         &self,
         before: &ActivationState,
         watcher: &dyn Watcher,
-        lock: &TargetLock,
+        lock: &Lock,
     ) -> Vec<String> {
         watcher.note("taking the activation back");
         self.engine.back().await;
@@ -44,7 +44,7 @@ impl Activation<'_> {
             return vec![format!("the activation, so names and stamp stay as it left them ({why})")];
         }
         let mut left = Vec::new();
-        if let Err(error) = self.stamp_back(before) {
+        if let Err(error) = self.stamp_back(before).await {
             left.push(format!("the stamp ({error})"));
         }
         if let Err(error) = self.container_back(before, lock).await {
@@ -77,8 +77,8 @@ impl Activation<'_> {
     }
 
     /// An entry that is neither as before nor as this deploy wrote it is somebody else's by now.
-    fn stamp_back(&self, before: &ActivationState) -> Result<(), CallError> {
-        let (now, ours) = (self.env_file.read_stamp(before.stamp.keys())?, self.stamp());
+    async fn stamp_back(&self, before: &ActivationState) -> Result<(), CallError> {
+        let (now, ours) = (self.env_file.read_stamp(before.stamp.keys()).await?, self.stamp());
         let theirs = now.iter().find(|&(key, value)| {
             [&before.stamp, &ours].iter().all(|stamp| stamp.get(key).is_some_and(|known| known != value))
         });
@@ -88,10 +88,10 @@ impl Activation<'_> {
                 self.env_file.path().display()
             )));
         }
-        self.env_file.write_stamp(&before.stamp)
+        self.env_file.write_stamp(&before.stamp).await
     }
 
-    async fn container_back(&self, before: &ActivationState, lock: &TargetLock) -> Result<(), CallError> {
+    async fn container_back(&self, before: &ActivationState, lock: &Lock) -> Result<(), CallError> {
         let service = &self.call.service;
         // A failed `up` may leave the container that it was making.
         self.engine.clear_unfinished(self.compose.project(), service).await?;

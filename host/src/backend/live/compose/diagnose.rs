@@ -2,13 +2,14 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::fs::{Access, access};
 
-use super::process::Finished;
 use super::{Compose, check};
+use crate::backend::live::env_file::Secrets;
+use crate::backend::live::machine::Machine;
+use crate::backend::live::process::Finished;
 use crate::diagnosis::{Finding, Severity};
 use crate::names::EnvKey;
 use crate::operation::Activate;
@@ -72,7 +73,7 @@ impl Compose {
 
     async fn version(&self) -> Result<String, Finding> {
         let argv = ["docker", "compose", "version", "--short"].map(OsString::from);
-        let finished = match self.run(&argv, &[], Stdio::null()).await {
+        let finished = match self.run(&argv, &[], None).await {
             Ok(finished) if finished.success => finished,
             Ok(finished) => {
                 let evidence = format!("`docker compose` does not work here: it {}", finished.ending);
@@ -86,6 +87,10 @@ impl Compose {
 
     /// Files that are not where the configuration says.
     fn misplaced(&self) -> Vec<Finding> {
+        if matches!(self.machine, Machine::There(_)) {
+            // There Compose itself says it, with the same names.
+            return Vec::new();
+        }
         let key = |key: &str| format!("correct `{key}` of this runtime in host.toml, or put it there");
         if !self.directory.is_dir() {
             let evidence = format!("there is no project directory {}", self.directory.display());
@@ -112,11 +117,12 @@ impl Compose {
         keys.dedup();
         let made_up = check::made_up(&keys);
         let argv = self.argv(&["config", "--format", "json"]);
-        let finished = match self.run(&argv, &made_up, Stdio::null()).await {
+        let finished = match self.run(&argv, &made_up, None).await {
             Ok(finished) if finished.success => finished,
             Ok(finished) => {
                 let said = self
                     .said(&finished, &argv)
+                    .await
                     .unwrap_or_else(|| format!("it {} and said nothing", finished.ending));
                 return vec![Finding::problem(
                     format!("Compose cannot resolve {}: {said}", self.files_shown()),
@@ -125,7 +131,8 @@ impl Compose {
             }
             Err(error) => return vec![Finding::told(error.message(), BY_HAND)],
         };
-        let mut findings: Vec<_> = self.unset(&finished, &argv).into_iter().collect();
+        let secrets = self.secrets(&argv).await;
+        let mut findings: Vec<_> = unset(&finished, &secrets).into_iter().collect();
         for call in services {
             let own: Vec<_> = made_up
                 .iter()
@@ -133,7 +140,7 @@ impl Compose {
                 .cloned()
                 .collect();
             // A service of a profile is not in the whole; named alone it is.
-            let fits = match check::service(&finished.stdout, call, &own, &self.secrets(&argv)) {
+            let fits = match check::service(&finished.stdout, call, &own, &secrets) {
                 Ok(()) => Ok(()),
                 Err(_) => self.check(call).await,
             };
@@ -145,28 +152,27 @@ impl Compose {
         }
         findings
     }
+}
 
-    /// Variables that the project uses and nobody sets. Compose takes them for empty. A part of a secret after a `$` is one
-    /// of them, so the names are told like everything else that Compose says.
-    fn unset(&self, finished: &Finished, argv: &[OsString]) -> Option<Finding> {
-        let said = String::from_utf8_lossy(&finished.stderr);
-        let secrets = self.secrets(argv);
-        let mut names: Vec<String> = said
-            .lines()
-            .filter(|line| line.contains("variable is not set"))
-            .filter_map(|line| line.split("The \\\"").nth(1)?.split("\\\"").next())
-            .map(|name| plain(&secrets.hide(name), SHOWN))
-            .collect();
-        names.sort();
-        names.dedup();
-        (!names.is_empty()).then(|| {
-            Finding::warning(
-                format!("the project uses variables that are not set, and get no value: {}", listed(&names, NAMED)),
-                "set them in the env file, or give them a default in the Compose file: ${NAME:-default}; a `$` that belongs to \
-                 a value is written `$$`",
-            )
-        })
-    }
+/// Variables that the project uses and nobody sets. Compose takes them for empty. A part of a secret after a `$` is one
+/// of them, so the names are told like everything else that Compose says.
+fn unset(finished: &Finished, secrets: &Secrets) -> Option<Finding> {
+    let said = String::from_utf8_lossy(&finished.stderr);
+    let mut names: Vec<String> = said
+        .lines()
+        .filter(|line| line.contains("variable is not set"))
+        .filter_map(|line| line.split("The \\\"").nth(1)?.split("\\\"").next())
+        .map(|name| plain(&secrets.hide(name), SHOWN))
+        .collect();
+    names.sort();
+    names.dedup();
+    (!names.is_empty()).then(|| {
+        Finding::warning(
+            format!("the project uses variables that are not set, and get no value: {}", listed(&names, NAMED)),
+            "set them in the env file, or give them a default in the Compose file: ${NAME:-default}; a `$` that belongs to \
+             a value is written `$$`",
+        )
+    })
 }
 
 /// Version 3 and 4 were never released; 5 follows 2.

@@ -1,18 +1,22 @@
+use std::process::Stdio;
+
 use super::*;
 use crate::artifact::Pair;
+use crate::backend::live::process;
 use crate::config::EnvFileSource;
 use crate::names::{Commit, ContainerName, ImageName, PlainValue, RuntimeName, ServiceName};
 use crate::operation::ArtifactRef;
 
 fn compose() -> Compose {
     let runtime = ComposeRuntime {
+        via: None,
         docker: "unix:///run/docker.sock".to_owned(),
         project: "unidesk".to_owned(),
         directory: "/srv/unidesk".into(),
         files: vec!["/srv/unidesk/docker-compose.yml".into(), "/srv/unidesk/prod.yml".into()],
         env_file: EnvFileSource::Path("/srv/unidesk/.env".into()),
     };
-    Compose::new(&runtime, Path::new("/srv/unidesk/.env"), &Limits::default())
+    Compose::new(Machine::Here, &runtime, Path::new("/srv/unidesk/.env"), &Limits::default())
 }
 
 fn service() -> ComposeService {

@@ -25,7 +25,18 @@ pub async fn diagnose(address: &str, limits: &Limits) -> Vec<Finding> {
     if let Some(problem) = address.strip_prefix("unix://").and_then(|path| socket(Path::new(path))) {
         return vec![problem];
     }
-    match asked(address, limits).await {
+    let asked = async { asked(&Engine::connect(address, limits).await?).await };
+    told(asked.await)
+}
+
+/// The same, of an engine that is reached already, on another machine.
+pub async fn diagnose_there(engine: Result<&Engine, CallError>) -> Vec<Finding> {
+    let asked = async { asked(engine?).await };
+    told(asked.await)
+}
+
+fn told(asked: Result<(SystemInfo, SystemVersion), CallError>) -> Vec<Finding> {
+    match asked {
         Ok((info, version)) => judged(&info, &version),
         Err(error) => vec![Finding::told(
             error.message(),
@@ -60,8 +71,7 @@ fn socket(path: &Path) -> Option<Finding> {
     })
 }
 
-async fn asked(address: &str, limits: &Limits) -> Result<(SystemInfo, SystemVersion), CallError> {
-    let engine = Engine::connect(address, limits).await?;
+async fn asked(engine: &Engine) -> Result<(SystemInfo, SystemVersion), CallError> {
     let info = engine.call("asking for its state", engine.docker.info()).await?;
     let version = engine.call("asking for its version", engine.docker.version()).await?;
     Ok((info, version))

@@ -1,9 +1,9 @@
 //! Is the controlled env file as a deploy needs it? Its values are looked at by nobody here; keys are.
 
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
-use super::{EnvFile, Snapshot, text};
+use super::{EnvFile, text};
+use crate::backend::live::machine::{Found, Machine};
 use crate::config::EnvFileSource;
 use crate::diagnosis::Finding;
 use crate::lock;
@@ -16,8 +16,8 @@ const SHOWN: usize = 120;
 /// Entries with these beginnings are settings of Compose and of the docker command, not of the project's services.
 const SETTINGS: [&str; 2] = ["COMPOSE_", "DOCKER_"];
 
-/// What is to be said of the env file that `source` names.
-pub fn diagnose(source: &EnvFileSource) -> Vec<Finding> {
+/// What is to be said of the env file that `source` names, on this machine.
+pub async fn diagnose(source: &EnvFileSource) -> Vec<Finding> {
     let path = match source.path() {
         Ok(path) => path,
         Err(why) => {
@@ -27,42 +27,57 @@ pub fn diagnose(source: &EnvFileSource) -> Vec<Finding> {
             )];
         }
     };
-    let file = EnvFile { path, prefix: String::new() };
-    let read = file.read();
+    let file = EnvFile { machine: Machine::Here, path, prefix: String::new() };
+    let read = file.read().await;
     let first = match &read {
-        Ok(snapshot) => Finding::ok(format!(
-            "{}, {}, mode {:o}",
-            file.path.display(),
-            counted(text::entries(&snapshot.bytes).len(), "entry", "entries"),
-            snapshot.metadata.mode() & 0o7777
-        )),
+        Ok(found) => file.there(found),
         Err(error) => {
             Finding::told(error.message(), "see who owns the file and its folder, and as whom the host runs")
         }
     };
-    let inside = read.ok().into_iter().flat_map(|snapshot| file.inside(&snapshot));
+    let inside = read.ok().into_iter().flat_map(|found| file.inside(&found));
     std::iter::once(first).chain(inside).chain(file.left_behind()).chain(file.held()).collect()
 }
 
+/// What is to be said of the env file `path` on another machine: what a deploy would find.
+pub async fn diagnose_there(machine: Machine, path: PathBuf) -> Vec<Finding> {
+    let file = EnvFile { machine, path, prefix: String::new() };
+    vec![match file.read().await {
+        Ok(found) => file.there(&found),
+        Err(error) => {
+            Finding::told(error.message(), "see who owns the file and its folder, and as whom ssh logs in")
+        }
+    }]
+}
+
 impl EnvFile {
-    fn inside(&self, snapshot: &Snapshot) -> Vec<Finding> {
+    fn there(&self, found: &Found) -> Finding {
+        Finding::ok(format!(
+            "{}, {}, mode {:o}",
+            self.path.display(),
+            counted(text::entries(&found.bytes).len(), "entry", "entries"),
+            found.facts.mode & 0o7777
+        ))
+    }
+
+    fn inside(&self, found: &Found) -> Vec<Finding> {
         let shown = self.path.display();
-        let unclosed = text::value(&snapshot.bytes, "")
+        let unclosed = text::value(&found.bytes, "")
             .err()
             .map(|line| Finding::told(self.unclosed(line).message(), "close it"));
         let user = rustix::process::geteuid().as_raw();
-        let owner = snapshot.metadata.uid();
+        let owner = found.facts.user;
         let foreign = (owner != user && owner != 0).then(|| {
             Finding::warning(
                 format!("{shown} belongs to the user {owner}, who may change what this deploys (this is user {user})"),
                 format!("give it to whoever deploys: `chown {user} {shown}`"),
             )
         });
-        let open = (snapshot.metadata.mode() & 0o004 != 0).then(|| {
+        let open = (found.facts.mode & 0o004 != 0).then(|| {
             Finding::warning(
                 format!(
                     "{shown}, which holds secrets, may be read by everybody (mode {:o})",
-                    snapshot.metadata.mode() & 0o7777
+                    found.facts.mode & 0o7777
                 ),
                 format!("`chmod 600 {shown}`"),
             )
@@ -76,7 +91,7 @@ impl EnvFile {
                 "run `host` as the owner of that folder, and see whether its disk is mounted read-only",
             )
         });
-        let mut settings: Vec<String> = text::entries(&snapshot.bytes)
+        let mut settings: Vec<String> = text::entries(&found.bytes)
             .iter()
             .map(|entry| String::from_utf8_lossy(entry.key).into_owned())
             .filter(|key| SETTINGS.iter().any(|beginning| key.starts_with(beginning)))
@@ -132,6 +147,8 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
     use std::path::Path;
 
+    use futures_util::FutureExt;
+
     use super::*;
     use crate::diagnosis::Severity;
 
@@ -146,6 +163,8 @@ mod tests {
     fn told(path: &Path) -> Vec<(Severity, String)> {
         let shown = path.parent().expect("a folder").display().to_string();
         diagnose(&EnvFileSource::Path(path.to_path_buf()))
+            .now_or_never()
+            .expect("a file of this machine")
             .into_iter()
             .map(|finding| {
                 let action = finding.recommended_action.unwrap_or_default();

@@ -2,14 +2,14 @@
 //! values that they cannot use, resolved, quoted, or in the parts that they split them into.
 
 use std::collections::{BTreeSet, HashSet};
-use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
 
+use super::LARGEST;
 use super::decode::Values;
 use super::quoting::{go_quoted, json_quoted, reduced, reduced_text};
 use super::text::{Entry, entries};
-use super::{LARGEST, open};
+use crate::backend::live::machine::{self, Looked, Machine};
 use crate::names::EnvKey;
 
 /// What stands for something taken out.
@@ -37,15 +37,13 @@ struct Forms {
 }
 
 impl Secrets {
-    /// Of the file at `path`. The values of the keys in `stamped` are no secrets: deploys wrote them. `known` is what is
-    /// told anyway.
-    pub fn read(path: &Path, stamped: &[EnvKey], known: &str) -> Self {
-        let mut bytes = Vec::new();
-        let read = open(path)
-            .map_err(std::io::Error::from)
-            .and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes));
-        match read {
-            Ok(length) if length as u64 <= LARGEST => Self::of(&bytes, stamped, known),
+    /// Of the file at `path` of `machine`. The values of the keys in `stamped` are no secrets: deploys wrote them. `known` is
+    /// what is told anyway.
+    pub async fn read(machine: &Machine, path: &Path, stamped: &[EnvKey], known: &str) -> Self {
+        match machine.look(path, LARGEST + 1).await {
+            Ok(Looked { entry: machine::Entry::File(found), .. }) if found.bytes.len() as u64 <= LARGEST => {
+                Self::of(&found.bytes, stamped, known)
+            }
             _ => Self(None),
         }
     }

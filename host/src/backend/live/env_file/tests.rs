@@ -1,12 +1,18 @@
 use std::fs::Permissions;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
+use futures_util::FutureExt;
 use tempfile::TempDir;
 
 use super::*;
 
 const COMMIT: &str = "UNIDESK_PROJECT_MANAGER_DEPLOY_COMMIT";
 const SERVICE_ID: &str = "UNIDESK_PROJECT_MANAGER_DEPLOY_SERVICE_ID";
+
+/// Nothing is waited for on this machine.
+fn now<T>(work: impl Future<Output = T>) -> T {
+    work.now_or_never().expect("no wait")
+}
 
 fn key(text: &str) -> EnvKey {
     EnvKey::parse(text).expect(text)
@@ -18,7 +24,11 @@ fn stamp(entries: &[(&str, Option<&str>)]) -> Stamp {
 }
 
 fn in_folder(folder: &TempDir) -> EnvFile {
-    EnvFile::new(folder.path().join(".env"), &ServiceName::parse("project-manager").expect("a name"))
+    EnvFile::new(
+        Machine::Here,
+        folder.path().join(".env"),
+        &ServiceName::parse("project-manager").expect("a name"),
+    )
 }
 
 /// A file with `content`, mode 600, in a folder of its own.
@@ -41,18 +51,18 @@ fn content(file: &EnvFile) -> Vec<u8> {
 /// What `before` becomes by one stamp of the commit, and that taking it back gives `before` again.
 fn stamped(before: &[u8], value: &str) -> Vec<u8> {
     let (_folder, file) = file(before);
-    let was = file.read_stamp(&[key(COMMIT)]).expect("read");
-    file.write_stamp(&stamp(&[(COMMIT, Some(value))])).expect("stamped");
+    let was = now(file.read_stamp(&[key(COMMIT)])).expect("read");
+    now(file.write_stamp(&stamp(&[(COMMIT, Some(value))]))).expect("stamped");
     let after = content(&file);
-    assert_eq!(file.read_stamp(&[key(COMMIT)]).expect("read again"), stamp(&[(COMMIT, Some(value))]));
-    file.write_stamp(&was).expect("taken back");
+    assert_eq!(now(file.read_stamp(&[key(COMMIT)])).expect("read again"), stamp(&[(COMMIT, Some(value))]));
+    now(file.write_stamp(&was)).expect("taken back");
     assert_eq!(content(&file), before, "not as before: {}", String::from_utf8_lossy(before));
     after
 }
 
 fn refused(file: &EnvFile) -> String {
-    let read = file.read_stamp(&[key(COMMIT)]).expect_err("must be refused");
-    let written = file.write_stamp(&stamp(&[(COMMIT, Some("new"))])).expect_err("must be refused");
+    let read = now(file.read_stamp(&[key(COMMIT)])).expect_err("must be refused");
+    let written = now(file.write_stamp(&stamp(&[(COMMIT, Some("new"))]))).expect_err("must be refused");
     assert_eq!(read, written);
     read.to_string()
 }
@@ -107,9 +117,9 @@ fn every_way_to_write_an_assignment_is_known() {
 #[test]
 fn nothing_before_a_comment_is_written_as_nothing() {
     let (_folder, file) = file(format!("{COMMIT}=old # why\n").as_bytes());
-    file.write_stamp(&stamp(&[(COMMIT, Some(""))])).expect("stamped");
+    now(file.write_stamp(&stamp(&[(COMMIT, Some(""))]))).expect("stamped");
     assert_eq!(String::from_utf8(content(&file)).expect("text"), format!("{COMMIT}=\"\" # why\n"));
-    assert_eq!(file.read_stamp(&[key(COMMIT)]).expect("read"), stamp(&[(COMMIT, Some(""))]));
+    assert_eq!(now(file.read_stamp(&[key(COMMIT)])).expect("read"), stamp(&[(COMMIT, Some(""))]));
 }
 
 #[test]
@@ -148,10 +158,10 @@ fn a_new_key_ends_as_the_file_does() {
 fn several_keys_come_and_go_together() {
     for before in ["A=1\n", "A=1", "", "A=1\r\nB=2"] {
         let (_folder, file) = file(before.as_bytes());
-        file.write_stamp(&stamp(&[(COMMIT, Some("c")), (SERVICE_ID, Some("s"))])).expect("stamped");
-        let now = file.read_stamp(&[key(COMMIT), key(SERVICE_ID)]).expect("read");
-        assert_eq!(now, stamp(&[(COMMIT, Some("c")), (SERVICE_ID, Some("s"))]));
-        file.write_stamp(&stamp(&[(COMMIT, None), (SERVICE_ID, None)])).expect("taken back");
+        now(file.write_stamp(&stamp(&[(COMMIT, Some("c")), (SERVICE_ID, Some("s"))]))).expect("stamped");
+        let read = now(file.read_stamp(&[key(COMMIT), key(SERVICE_ID)])).expect("read");
+        assert_eq!(read, stamp(&[(COMMIT, Some("c")), (SERVICE_ID, Some("s"))]));
+        now(file.write_stamp(&stamp(&[(COMMIT, None), (SERVICE_ID, None)]))).expect("taken back");
         assert_eq!(content(&file), before.as_bytes());
     }
 }
@@ -159,14 +169,14 @@ fn several_keys_come_and_go_together() {
 #[test]
 fn edits_made_since_survive_the_way_back() {
     let (_folder, file) = file(b"A=1\n");
-    file.write_stamp(&stamp(&[(COMMIT, Some("new"))])).expect("stamped");
+    now(file.write_stamp(&stamp(&[(COMMIT, Some("new"))]))).expect("stamped");
     let edited = format!("A=2\n# mine\n{COMMIT}=new # theirs\nB=3\n");
     std::fs::write(file.path(), edited).expect("edited");
-    file.write_stamp(&stamp(&[(COMMIT, None)])).expect("taken back");
+    now(file.write_stamp(&stamp(&[(COMMIT, None)]))).expect("taken back");
     assert_eq!(content(&file), b"A=2\n# mine\nB=3\n");
     let shared = format!("A='x' {COMMIT}='new' B=3\n");
     std::fs::write(file.path(), shared).expect("edited");
-    file.write_stamp(&stamp(&[(COMMIT, None)])).expect("taken back");
+    now(file.write_stamp(&stamp(&[(COMMIT, None)]))).expect("taken back");
     assert_eq!(content(&file), b"A='x'  B=3\n");
 }
 
@@ -176,7 +186,7 @@ fn mode_and_owner_stay_and_nothing_is_left_beside_it() {
     for wanted in [0o600, 0o640, 0o400] {
         mode(file.path(), wanted);
         let before = std::fs::metadata(file.path()).expect("there");
-        file.write_stamp(&stamp(&[(COMMIT, Some(&format!("{wanted:o}")))])).expect("stamped");
+        now(file.write_stamp(&stamp(&[(COMMIT, Some(&format!("{wanted:o}")))]))).expect("stamped");
         let after = std::fs::metadata(file.path()).expect("there");
         assert_eq!((before.mode(), before.uid(), before.gid()), (after.mode(), after.uid(), after.gid()));
         assert_ne!(before.ino(), after.ino(), "replaced, not written into");
@@ -188,7 +198,7 @@ fn mode_and_owner_stay_and_nothing_is_left_beside_it() {
 fn the_same_stamp_again_does_not_touch_the_file() {
     let (_folder, file) = file(format!("{COMMIT}=same\n").as_bytes());
     let before = std::fs::metadata(file.path()).expect("there").ino();
-    file.write_stamp(&stamp(&[(COMMIT, Some("same")), (SERVICE_ID, None)])).expect("nothing to do");
+    now(file.write_stamp(&stamp(&[(COMMIT, Some("same")), (SERVICE_ID, None)]))).expect("nothing to do");
     assert_eq!(std::fs::metadata(file.path()).expect("there").ino(), before);
 }
 
@@ -214,7 +224,7 @@ fn a_file_that_others_control_is_refused() {
     mode(folder.path(), 0o777);
     assert!(refused(&file).contains("in a folder where anybody may replace it"));
     mode(folder.path(), 0o1777);
-    file.read_stamp(&[key(COMMIT)]).expect("a sticky folder lets only the owner rename");
+    now(file.read_stamp(&[key(COMMIT)])).expect("a sticky folder lets only the owner rename");
 }
 
 #[test]
@@ -228,7 +238,8 @@ fn what_is_no_plain_file_is_refused() {
     std::fs::create_dir(file.path()).expect("a folder");
     assert!(refused(&file).contains("is no regular file"));
     std::fs::remove_dir(file.path()).expect("removed");
-    rustix::fs::mkfifoat(rustix::fs::CWD, file.path(), Mode::RUSR | Mode::WUSR).expect("a pipe");
+    rustix::fs::mkfifoat(rustix::fs::CWD, file.path(), rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR)
+        .expect("a pipe");
     assert!(refused(&file).contains("is no regular file"));
     assert_eq!(std::fs::read(other).expect("there"), b"A=1\n");
 }
@@ -251,7 +262,7 @@ fn a_file_that_cannot_be_understood_is_refused_without_a_word_of_it() {
 fn a_value_that_no_deploy_wrote_is_refused_without_a_word_of_it() {
     for value in ["has space", "${OTHER}", "\"two\nlines\"", "a=b", "# comment"] {
         let (_folder, file) = file(format!("A=1\n{COMMIT}= {value}\n").as_bytes());
-        let message = file.read_stamp(&[key(COMMIT)]).expect_err(value).to_string();
+        let message = now(file.read_stamp(&[key(COMMIT)])).expect_err(value).to_string();
         assert!(
             message.contains(&format!("a value for {COMMIT} in line 2 that no deploy wrote")),
             "{message}"
@@ -269,8 +280,9 @@ fn only_the_services_own_stamps_are_read_or_written() {
         "UNIDESK_PROJECT_MANAGER_DEPLOY_",
         "UNIDESK_PROJECT_MANAGER_SECRET",
     ] {
-        let read = file.read_stamp(&[key(foreign)]).expect_err(foreign);
-        let written = file.write_stamp(&stamp(&[(COMMIT, Some("c")), (foreign, None)])).expect_err(foreign);
+        let read = now(file.read_stamp(&[key(foreign)])).expect_err(foreign);
+        let written =
+            now(file.write_stamp(&stamp(&[(COMMIT, Some("c")), (foreign, None)]))).expect_err(foreign);
         assert_eq!(read, written);
         assert!(read.to_string().contains("does not begin with UNIDESK_PROJECT_MANAGER_DEPLOY_"), "{read}");
     }
@@ -280,18 +292,18 @@ fn only_the_services_own_stamps_are_read_or_written() {
 #[test]
 fn what_somebody_else_writes_meanwhile_is_not_lost() {
     let (folder, file) = file(b"A=1\n");
-    let before = file.read().expect("read");
+    let before = now(file.read()).expect("read");
     std::fs::write(file.path(), b"A=2\n").expect("written into");
-    let error = file.replace(b"A=3\n", &before).expect_err("changed").to_string();
+    let error = now(file.replace(b"A=3\n", &before)).expect_err("changed").to_string();
     assert!(error.contains("changed by somebody else at this very moment"), "{error}");
     // The same bytes in another file: somebody else's rename is a change too.
-    let before = file.read().expect("read");
+    let before = now(file.read()).expect("read");
     std::fs::write(folder.path().join("new"), b"A=2\n").expect("written");
     mode(&folder.path().join("new"), 0o600);
     std::fs::rename(folder.path().join("new"), file.path()).expect("renamed");
-    file.replace(b"A=3\n", &before).expect_err("another file");
+    now(file.replace(b"A=3\n", &before)).expect_err("another file");
     std::fs::remove_file(file.path()).expect("removed");
-    file.replace(b"A=3\n", &before).expect_err("gone");
+    now(file.replace(b"A=3\n", &before)).expect_err("gone");
     assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0, "no copy is left");
 }
 
@@ -301,7 +313,7 @@ fn what_a_killed_host_left_is_gone_after_the_next_write() {
     let left = folder.path().join(".env.unfinished");
     std::fs::write(&left, b"SECRET=hunter2\n").expect("left behind");
     mode(&left, 0o400);
-    file.write_stamp(&stamp(&[(COMMIT, Some("new"))])).expect("stamped");
+    now(file.write_stamp(&stamp(&[(COMMIT, Some("new"))]))).expect("stamped");
     assert_eq!(content(&file), format!("SECRET=hunter2\n{COMMIT}=new\n").as_bytes());
     assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1);
 }
@@ -312,19 +324,7 @@ fn a_symlink_beside_it_is_not_followed() {
     let victim = folder.path().join("victim");
     std::fs::write(&victim, b"untouched").expect("written");
     symlink(&victim, folder.path().join(".env.unfinished")).expect("a symlink");
-    file.write_stamp(&stamp(&[(COMMIT, Some("new"))])).expect("stamped");
+    now(file.write_stamp(&stamp(&[(COMMIT, Some("new"))]))).expect("stamped");
     assert_eq!(std::fs::read(&victim).expect("there"), b"untouched");
     assert!(std::fs::symlink_metadata(file.path()).expect("there").is_file());
-}
-
-#[test]
-fn the_new_file_is_its_owners_alone_until_it_is_whole() {
-    let folder = TempDir::new().expect("a folder");
-    let path = folder.path().join("new");
-    let new = Beside::make(path.clone()).expect("made");
-    assert_eq!(std::fs::metadata(&path).expect("there").mode() & 0o777, 0o600);
-    drop(new);
-    assert!(!path.exists());
-    std::fs::create_dir(&path).expect("a folder in its place");
-    Beside::make(path).err().expect("no folder is removed");
 }

@@ -24,10 +24,10 @@ const TABLES: [&str; 2] = ["/proc/net/tcp", "/proc/net/tcp6"];
 /// How the kernel writes the state of a socket that waits for connections.
 const LISTENING: &str = "0A";
 
-/// What is to be said of the registry.
-pub async fn diagnose(registry: &RegistryConfig) -> Vec<Finding> {
+/// What is to be said of the registry, which is reached at `authority`.
+pub async fn diagnose(registry: &RegistryConfig, authority: &str) -> Vec<Finding> {
     let url = &registry.url;
-    let request = Request { method: Method::GET, authority: &url.authority, path: "/v2/", accept: "*/*" };
+    let request = Request { method: Method::GET, authority, path: "/v2/", accept: "*/*" };
     let answered = http::send(&request, Bounds { body_bytes: LARGEST, within: WITHIN }).await;
     let first = match &answered {
         Ok(response) => judged(registry, response),
@@ -39,7 +39,9 @@ pub async fn diagnose(registry: &RegistryConfig) -> Vec<Finding> {
             ),
         },
     };
-    let exposed = answered.ok().and_then(|_| exposed(&url.authority));
+    // Only of this machine's own the kernel can be asked.
+    let here = answered.is_ok() && registry.via.is_none();
+    let exposed = here.then(|| exposed(&url.authority)).flatten();
     std::iter::once(first).chain(exposed).collect()
 }
 

@@ -141,6 +141,7 @@ impl Fake {
 /// The registry at `authority`.
 pub fn registry(authority: &str) -> RegistryConfig {
     RegistryConfig {
+        via: None,
         url: HttpUrl { authority: authority.to_owned(), path: "/".to_owned() },
         namespace: ImageName::parse("unidesk").expect("a name"),
     }

@@ -265,7 +265,9 @@ impl From<SshError> for CallError {
         let message = error.to_string();
         match &*error.trouble {
             Trouble::Invalid { .. } => Self::Invalid(message),
-            _ if error.is_missing_channel() => Self::Unavailable(message),
+            _ if error.is_missing_channel() => {
+                Self::Unreachable { text: message, retryable: error.retryable() }
+            }
             _ => Self::Other(message),
         }
     }
@@ -307,6 +309,7 @@ mod tests {
             assert!(message.starts_with("d601 (ubuntu@d601): "), "{message}");
             let told = CallError::from(error);
             assert_eq!((told.code(), told.message()), (call, message.as_str()));
+            assert_eq!(told.retryable(), retryable);
         }
     }
 }

@@ -1,4 +1,10 @@
+use futures_util::FutureExt;
+
 use super::*;
+
+fn read_now(secrets: impl Future<Output = Secrets>) -> Secrets {
+    secrets.now_or_never().expect("a file of this machine")
+}
 
 fn hidden(file: &str, text: &str) -> String {
     Secrets::of(file.as_bytes(), &[], "").hide(text)
@@ -104,11 +110,11 @@ fn a_file_that_cannot_be_understood_is_taken_out_line_by_line() {
 #[test]
 fn a_file_that_cannot_be_read_may_hold_anything() {
     let folder = tempfile::TempDir::new().expect("a folder");
-    let secrets = Secrets::read(&folder.path().join("none"), &[], "");
+    let secrets = read_now(Secrets::read(&Machine::Here, &folder.path().join("none"), &[], ""));
     assert_eq!(secrets.hide("anything"), HIDDEN);
     let path = folder.path().join(".env");
     std::fs::write(&path, "PW=hunter2\n").expect("written");
-    assert_eq!(Secrets::read(&path, &[], "").hide("not hunter2"), "not [hidden]");
+    assert_eq!(read_now(Secrets::read(&Machine::Here, &path, &[], "")).hide("not hunter2"), "not [hidden]");
 }
 
 #[test]

@@ -218,7 +218,7 @@ fn settings() -> Result<Settings> {
     Ok(Settings {
         plugins: Some("../plugins".into()),
         policies: in_checkout.then(|| "../../policies".into()),
-        head: String::new(),
         tables: format!("\n[limits]\nhealth-seconds = {HEALTH_SECONDS}\n"),
+        ..Settings::default()
     })
 }
