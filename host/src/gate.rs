@@ -19,7 +19,7 @@ use crate::backend::{Answered, Backend, Unreached};
 use crate::journal::Log;
 use crate::operation::{ArtifactRef, Kind, Operation};
 use crate::policy::{Context, Decision, Policy, Principal, Request};
-use crate::progress::{Interrupt, Watcher};
+use crate::progress::{Interrupt, Unwatched, Watcher};
 use crate::step::{Pass, Step};
 
 /// Who hears of each step while it happens.
@@ -30,6 +30,17 @@ pub trait Audience: Send + Sync {
     fn ended(&self, pass: Pass, step: &Step);
     /// The plugin says something; already made safe for a terminal.
     fn says(&self, pass: Pass, message: &str);
+}
+
+/// Nobody hears of the steps; they are in the report.
+pub struct Unheard;
+
+impl Audience for Unheard {
+    fn begins(&self, _: Pass, _: u32, _: &Operation) -> Box<dyn Watcher> {
+        Box::new(Unwatched)
+    }
+    fn ended(&self, _: Pass, _: &Step) {}
+    fn says(&self, _: Pass, _: &str) {}
 }
 
 /// Who asks, and in which circumstances; the same for every operation of a run.

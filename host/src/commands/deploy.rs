@@ -13,12 +13,10 @@ use crate::console::{self, Console};
 use crate::fault::Fault;
 use crate::gate::Audience;
 use crate::journal::OnFailure;
-use crate::operation::Operation;
-use crate::progress::{Interrupt, InterruptSender, Unwatched, Watcher};
+use crate::progress::{Interrupt, InterruptSender};
 use crate::recording::Recording;
 use crate::report::{Decision, Mode, Style, render};
 use crate::run::{Done, Host, Request};
-use crate::step::{Pass, Step};
 
 /// Deploy one commit of one service, or show what that would do
 ///
@@ -29,6 +27,7 @@ use crate::step::{Pass, Step};
 Examples:
   host deploy project-manager --env prod --commit 0123456789abcdef0123456789abcdef01234567 --dry-run
   host deploy project-manager --env prod --commit $(git rev-parse HEAD) --run-now --on-failure rollback
+  host deploy project-manager --env prod --commit $(git rev-parse HEAD) --run-now --wait
   host deploy project-manager --env prod --commit $(git rev-parse HEAD) --dry-run --output json
   host deploy plan --env prod --offline")]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -60,6 +59,9 @@ struct OneArgs {
     /// Do it
     #[arg(long, action = ArgAction::SetTrue)]
     run_now: bool,
+    /// Wait for another deploy of the same service to end, and look at everything after it
+    #[arg(long, action = ArgAction::SetTrue)]
+    wait: bool,
     /// What happens to done changes when a later step fails
     #[arg(long, value_enum, default_value_t = OnFailureFlag::Leave)]
     on_failure: OnFailureFlag,
@@ -133,6 +135,7 @@ fn request(args: &OneArgs, mode: Mode) -> Result<Request, Fault> {
         environment: environment(&args.env)?,
         commit: commit(&args.commit)?,
         mode,
+        wait: args.wait,
         on_failure: match args.on_failure {
             OnFailureFlag::Leave => OnFailure::Leave,
             OnFailureFlag::Rollback => OnFailure::Rollback,
@@ -167,17 +170,6 @@ fn unkept(fault: Option<&Fault>, code: u8) -> u8 {
     let Some(fault) = fault else { return code };
     console::notice(&format!("error: this run is not in the journal: {fault}"));
     code.max(fault.exit_code())
-}
-
-/// Nobody hears of the steps: of several services at once they would be mixed up. They are in the reports.
-struct Quiet;
-
-impl Audience for Quiet {
-    fn begins(&self, _: Pass, _: u32, _: &Operation) -> Box<dyn Watcher> {
-        Box::new(Unwatched)
-    }
-    fn ended(&self, _: Pass, _: &Step) {}
-    fn says(&self, _: Pass, _: &str) {}
 }
 
 /// Whether the operator says yes.

@@ -94,7 +94,7 @@ pub fn no_longer_fits(halt: Halt, steps: &[Step]) -> RunResult {
 pub fn locked(error: &CallError) -> RunResult {
     let result = match error {
         CallError::Unavailable(_) => ended(Decision::Blocked, "locked", error.to_string(), None)
-            .advising("run the same command again when the other deploy has ended")
+            .advising("run the same command again when the other deploy has ended, or say --wait")
             .again(),
         CallError::Unreachable { retryable, .. } => {
             let result = ended(Decision::InfraBlocked, error.code(), error.to_string(), None);

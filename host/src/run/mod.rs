@@ -6,6 +6,7 @@ mod services;
 mod several;
 #[cfg(test)]
 mod tests;
+mod wait;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -47,6 +48,8 @@ pub struct Request {
     pub commit: Commit,
     /// Look, or do.
     pub mode: Mode,
+    /// Whether another deploy of the same service is waited for.
+    pub wait: bool,
     /// What happens to done changes when a later step fails.
     pub on_failure: OnFailure,
 }
@@ -301,6 +304,14 @@ impl Run<'_> {
 
     /// Observing, then live bound to it.
     async fn live(&self, agreed: Option<&Recording>) -> Result<Report, Fault> {
+        let held = if self.request.wait {
+            match self.locked_when_free().await? {
+                Ok(locks) => Some(locks),
+                Err(result) => return Ok(self.report(&[], &[], result)),
+            }
+        } else {
+            None
+        };
         let mut observed = self.pass(Backend::Observing(Arc::clone(&self.far))).await?;
         let mut result = self.observed(&mut observed)?;
         let foreseen = observed.gate.foreseen().to_vec();
@@ -313,11 +324,13 @@ impl Run<'_> {
         if result.decision != Decision::Planned {
             return Ok(self.report(recording.steps(), &foreseen, result));
         }
-        let holder = format!("{} runs {}", self.host.requester, self.log.id());
         // Held until this function returns: through the verification and the way back.
-        let _locks = match self.far.lock(recording.steps(), &self.request.service, &holder).await {
-            Ok(locks) => locks,
-            Err(error) => return Ok(self.report(recording.steps(), &foreseen, locked(&error))),
+        let _locks = match held {
+            Some(locks) => locks,
+            None => match self.lock(recording.steps()).await {
+                Ok(locks) => locks,
+                Err(error) => return Ok(self.report(recording.steps(), &foreseen, locked(&error))),
+            },
         };
         let mut acted = self.pass(Backend::Live(Arc::clone(&self.far), recording)).await?;
         let verdict = proof::verdict(&acted.outcome, acted.gate.steps(), &self.request.commit);
@@ -346,15 +359,19 @@ impl Run<'_> {
         Ok(conclude_observed(self.request, &passed.outcome, passed.gate.steps(), passed.gate.foreseen()))
     }
 
-    /// Runs the plugin once, on a thread of its own: it waits for answers like any program.
     async fn pass(&self, backend: Backend) -> Result<Passed, Fault> {
+        self.pass_before(backend, Arc::clone(&self.audience)).await
+    }
+
+    /// Runs the plugin once, on a thread of its own: it waits for answers like any program.
+    async fn pass_before(&self, backend: Backend, audience: Arc<dyn Audience>) -> Result<Passed, Fault> {
         let _phase = timing::phase("run");
         let gate = Gate::new(
             Arc::clone(&self.host.policy),
             self.subject.clone(),
             self.log.clone(),
             backend,
-            Arc::clone(&self.audience),
+            audience,
             self.interrupt.clone(),
             self.host.config.limits.host_calls,
         );

@@ -23,6 +23,7 @@ fn request(mode: Mode) -> Request {
         environment: Environment::parse("prod").expect("an environment"),
         commit: commit(),
         mode,
+        wait: false,
         on_failure: OnFailure::Leave,
     }
 }

@@ -86,6 +86,7 @@ pub fn request(mode: Mode) -> Result<Request> {
         environment: Environment::parse("prod")?,
         commit: Commit::parse(&some_commit())?,
         mode,
+        wait: false,
         on_failure: OnFailure::Leave,
     })
 }

@@ -3,6 +3,7 @@
 
 #![allow(clippy::expect_used, reason = "a stage that cannot be set is a failed test")]
 
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use e2e::{Run, SampleImage, Settings, Stage, commit};
@@ -10,6 +11,9 @@ use lab::d601::RemoteProject;
 use lab::project::{FINDJOB, FRONTEND};
 use lab::snapshot::{Running, Snapshot};
 use lab::{Bench, D601};
+
+/// How many deploy the same service at the same moment.
+const TOGETHER: usize = 10;
 
 fn d601() -> D601 {
     D601::start(&Bench::from_environment().expect("the lab")).expect("D601")
@@ -133,4 +137,33 @@ fn d601_that_is_down_is_a_missing_channel() {
     }
     let after = Snapshot::of_service(stage.project(), &FRONTEND).expect("a snapshot");
     assert_eq!(before.differences(&after), [""; 0]);
+}
+
+#[test]
+fn d601_is_deployed_to_by_many_at_once() {
+    let d601 = d601();
+    let project = d601.project("unidesk", &[FINDJOB]).expect("a project there");
+    let stage = stage(&d601, "unidesk");
+    let commits = ["one of many", "another of many"].map(|name| publish(&d601, "findjob", name));
+
+    let children: Vec<_> = (0..TOGETHER)
+        .map(|number| {
+            let commit = &commits[number % commits.len()];
+            let arguments = ["deploy", "findjob", "--env", "prod", "--commit", commit];
+            let mut command = stage.command(&arguments);
+            command.args(["--run-now", "--wait", "--output", "json"]);
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program")
+        })
+        .collect();
+
+    // Each was proved under its own lock: whatever another one did in between would have shown.
+    for child in children {
+        let run = Run::from(child.wait_with_output().expect("the program"));
+        assert_eq!(decision(&run), (0, "deployed".to_owned()), "{}{}", run.stdout, run.stderr);
+    }
+    let [label, env, health] = running_there(&project);
+    assert!(commits.contains(&label), "{label}");
+    assert_eq!([&env, &health], [&label, &label]);
+    let stamp = format!("{}COMMIT={label}\n", FINDJOB.stamp_prefix());
+    assert!(project.read_env_file().expect("the env file").contains(&stamp));
 }

@@ -145,3 +145,48 @@ fn two_deploys_of_one_service_exclude_each_other() {
     assert_eq!(first.outcome(), (1, "rolled-back".to_owned()), "{first:?}");
     assert_eq!(stage.deploy(&good, &["--run-now"]).code, 0, "afterwards it works");
 }
+
+#[test]
+fn a_deploy_that_waits_looks_at_everything_after_the_other_one() {
+    let stage = Stage::new();
+    let slow = commit("never ready, and waited for");
+    stage.publish(&SampleImage::new(SERVICE, &slow).behaviour(Behaviour::NeverReady));
+    let good = stage.published("good after a wait");
+    let mut first = stage.command(&deploy(&slow, &["--on-failure", "rollback"]));
+    let mut child = first.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program");
+    let lines = BufReader::new(child.stderr.take().expect("standard error")).lines();
+    let mut lines = lines.map_while(Result::ok);
+    assert!(lines.any(|line| line.contains("compose.expect")), "it is waiting for health now");
+
+    let second = stage.deploy(&good, &["--run-now", "--wait"]);
+
+    drop(lines.by_ref().last());
+    let first = Run::from(child.wait_with_output().expect("the program"));
+    assert_eq!(first.outcome(), (1, "rolled-back".to_owned()), "{first:?}");
+    assert_eq!(second.outcome(), (0, "deployed".to_owned()), "{second:?}");
+    assert!(
+        second.stderr.contains("waiting: another deploy of project-manager is in progress"),
+        "{second:?}"
+    );
+    assert_eq!(stage.running(), Some(good));
+}
+
+#[test]
+fn two_services_of_one_project_are_deployed_at_once() {
+    let stage = Stage::new();
+    let good = stage.published("two at once");
+    stage.publish(&SampleImage::new("frontend", &good));
+    let children = [SERVICE, "frontend"].map(|service| {
+        let arguments =
+            ["deploy", service, "--env", "prod", "--commit", &good, "--run-now", "--output", "json"];
+        stage.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program")
+    });
+    for child in children {
+        let run = Run::from(child.wait_with_output().expect("the program"));
+        assert_eq!(run.outcome(), (0, "deployed".to_owned()), "{run:?}");
+    }
+    let env_file = std::fs::read_to_string(stage.project().env_file()).expect("the env file");
+    for key in ["UNIDESK_PROJECT_MANAGER_DEPLOY_COMMIT", "UNIDESK_FRONTEND_DEPLOY_COMMIT"] {
+        assert!(env_file.contains(&format!("{key}={good}\n")), "{env_file}");
+    }
+}

@@ -48,7 +48,8 @@ use channels::Channels;
 use delivery::Delivery;
 use docker::Engine;
 use health::{HealthSource, Locate};
-use machine::{Lock, Machine};
+pub use machine::Lock;
+use machine::Machine;
 use registry::RegistryClient;
 use site::Site;
 

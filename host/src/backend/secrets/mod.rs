@@ -78,6 +78,8 @@ impl Sources {
             controlled: config
                 .runtimes
                 .iter()
+                // The path of another machine's file means something else here.
+                .filter(|(_, runtime)| runtime.via.is_none())
                 .map(|(name, runtime)| (name.clone(), runtime.env_file.clone()))
                 .collect(),
             within: Duration::from_secs(config.limits.secret_seconds),
@@ -99,8 +101,8 @@ impl Sources {
         let asked = Asked { source, keys };
         let Some(place) = self.place(source, runtime) else {
             let why = format!(
-                "host.toml has neither [secrets.{source}] nor a Compose runtime {runtime} whose controlled env file it \
-                 would be"
+                "host.toml has neither [secrets.{source}] nor, on this machine, a Compose runtime {runtime} whose \
+                 controlled env file it would be"
             );
             return Ok(asked.unread("not configured", &why));
         };

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use clap::{ArgAction, Args};
 
-use super::{Quiet, listen};
+use super::listen;
 use crate::commands::arguments::{commit, environment, service};
 use crate::commands::{Global, Output, print, print_json};
 use crate::config::Desired;
 use crate::console;
 use crate::fault::Fault;
-use crate::gate::Audience;
+use crate::gate::{Audience, Unheard};
 use crate::journal::OnFailure;
 use crate::names::{Commit, Environment, ServiceName};
 use crate::progress::Interrupt;
@@ -63,7 +63,7 @@ pub async fn run(args: &PlanArgs, global: &Global) -> Result<u8, Fault> {
         LOOKED_AT
     };
     let interrupt = if args.offline { Interrupt::pair().1 } else { listen() };
-    let audience: Arc<dyn Audience> = Arc::new(Quiet);
+    let audience: Arc<dyn Audience> = Arc::new(Unheard);
     let done = host.deploy_each(requests, at_once, &audience, &interrupt).await;
     let fault = done.iter().find_map(|one| one.journal.clone());
     let several = Several::new(done.into_iter().map(|one| one.report).collect());
@@ -95,6 +95,7 @@ fn requests(args: &PlanArgs, host: &Host) -> Result<Vec<Request>, Fault> {
         environment,
         commit,
         mode,
+        wait: false,
         on_failure: OnFailure::Leave,
     };
     Ok(wanted.triples(desired.as_ref())?.into_iter().map(request).collect())

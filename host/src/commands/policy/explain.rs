@@ -117,6 +117,7 @@ pub async fn run(args: &ExplainArgs, global: &Global) -> Result<u8, Fault> {
         environment: arguments::environment(&args.env)?,
         commit: arguments::commit(commit)?,
         mode,
+        wait: false,
         on_failure: OnFailure::Rollback,
     };
     let host = global.host()?;

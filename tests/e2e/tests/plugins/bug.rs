@@ -58,6 +58,7 @@ fn deploy(stage: &Stage, commit: &str, at: At) -> Report {
         environment: Environment::parse("prod").expect("an environment"),
         commit: Commit::parse(commit).expect("a commit"),
         mode: Mode::Live,
+        wait: false,
         on_failure: OnFailure::Rollback,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");

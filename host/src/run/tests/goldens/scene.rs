@@ -97,6 +97,7 @@ impl Scene {
             environment: parsed("prod"),
             commit: parsed(COMMIT),
             mode,
+            wait: false,
             on_failure: OnFailure::Leave,
         };
         let environment = EnvironmentFacts {
