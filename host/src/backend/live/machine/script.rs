@@ -3,12 +3,13 @@
 
 /// Prints what [`super::Looked`] holds: a line of facts, then the content. `$1` path, `$2` most bytes.
 pub(super) const LOOK: &str = r#"
+export LC_ALL=C
 path=$1 most=$2
 folder=$(stat -L -c %a -- "$(dirname -- "$path")" 2>/dev/null || echo -)
 if [ -L "$path" ]; then echo "$folder symlink"
 elif [ ! -e "$path" ]; then
   # A folder that may not be entered hides what is in it.
-  if stat -- "$path" 2>&1 | grep -q 'No such file'; then echo "$folder missing"; else LC_ALL=C stat -- "$path" >&2; exit 1; fi
+  if stat -- "$path" 2>&1 | grep -q 'No such file'; then echo "$folder missing"; else stat -- "$path" >&2; exit 1; fi
 elif [ ! -f "$path" ]; then echo "$folder nofile"
 else
   facts=$(stat -c '%f %u %g %d:%i:%.9Y' -- "$path") || exit 1
@@ -21,6 +22,7 @@ fi
 /// facts that the old one must still have. The input is a line with the SHA-256 of the old content, one with that of the new, and the
 /// new content: an input that broke off is never taken for the whole, and nothing of a secret is in an argument.
 pub(super) const REPLACE: &str = r#"
+export LC_ALL=C
 path=$1 new=$2 mode=$3 owner=$4 facts=$5
 IFS= read -r old_sum && IFS= read -r new_sum || exit 1
 umask 077
@@ -67,3 +69,7 @@ if [ -n "$lock" ]; then
 fi
 exec env -i PATH="$PATH" HOME="$HOME" ${DOCKER_CONFIG:+"DOCKER_CONFIG=$DOCKER_CONFIG"} "$@"
 "#;
+
+#[cfg(test)]
+#[path = "script_tests.rs"]
+mod tests;
