@@ -3,6 +3,7 @@
 
 #![allow(clippy::expect_used, reason = "a stage that cannot be set is a failed test")]
 
+use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -166,4 +167,32 @@ fn d601_is_deployed_to_by_many_at_once() {
     assert_eq!([&env, &health], [&label, &label]);
     let stamp = format!("{}COMMIT={label}\n", FINDJOB.stamp_prefix());
     assert!(project.read_env_file().expect("the env file").contains(&stamp));
+}
+
+#[test]
+fn d601_is_left_clean_by_a_deploy_that_is_killed() {
+    let d601 = d601();
+    let project = d601.project("unidesk", &[FINDJOB]).expect("a project there");
+    let stage = stage(&d601, "unidesk");
+    let commits =
+        ["findjob of a killed host", "findjob after it"].map(|name| publish(&d601, "findjob", name));
+    let before = listening();
+
+    let mut command =
+        stage.command(&["deploy", "findjob", "--env", "prod", "--commit", &commits[0], "--run-now"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program");
+    let lines = BufReader::new(child.stderr.take().expect("standard error")).lines();
+    assert!(lines.map_while(Result::ok).any(|line| line.contains("image.deliver")), "it is at work");
+    child.kill().expect("killed");
+    child.wait().expect("its end");
+
+    let killed = Instant::now();
+    while listening() != before {
+        assert!(killed.elapsed() < Duration::from_secs(10), "still there: {:?}", listening());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let run = stage.deploy_as("findjob", "prod", &commits[1], &["--run-now", "--wait"]);
+    assert_eq!(decision(&run), (0, "deployed".to_owned()), "{}{}", run.stdout, run.stderr);
+    assert_eq!(running_there(&project), [(); 3].map(|()| commits[1].clone()));
+    assert_eq!(listening(), before);
 }
