@@ -28,7 +28,7 @@ fn stage(d601: &D601, project: &str) -> Stage {
         tables: format!(
             "\n[ssh.d601]\ndestination = \"d601\"\nconfig = {config:?}\n\n[runtimes.d601]\nkind = \"compose\"\nvia = \"d601\"\n\
              project = \"{project}\"\nproject-directory = \"/srv/unidesk/{project}\"\n\
-             env-file = \"config.json#/providerGateway/upgrade/composeEnvFile\"\n\n[limits]\nhealth-seconds = 5\n"
+             env-file = \"config.json#/providerGateway/upgrade/composeEnvFile\"\n\n[limits]\nhealth-seconds = 5\ndocker-seconds = 10\n"
         ),
         ..Settings::default()
     })
@@ -195,4 +195,34 @@ fn d601_is_left_clean_by_a_deploy_that_is_killed() {
     assert_eq!(decision(&run), (0, "deployed".to_owned()), "{}{}", run.stdout, run.stderr);
     assert_eq!(running_there(&project), [(); 3].map(|()| commits[1].clone()));
     assert_eq!(listening(), before);
+}
+
+#[test]
+fn d601_whose_connection_is_cut_in_an_activation_says_so_and_is_deployed_again() {
+    let d601 = d601();
+    let project = d601.project("unidesk", &[FINDJOB]).expect("a project there");
+    let stage = stage(&d601, "unidesk");
+    let commits = ["findjob before a cut", "findjob of a cut"].map(|name| publish(&d601, "findjob", name));
+    assert_eq!(stage.deploy_as("findjob", "prod", &commits[0], &["--run-now"]).code, 0);
+
+    let arguments = ["deploy", "findjob", "--env", "prod", "--commit", &commits[1], "--output", "json"];
+    let mut command = stage.command(&arguments);
+    command.args(["--run-now", "--on-failure", "rollback"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program");
+    let mut lines = BufReader::new(child.stderr.take().expect("standard error")).lines();
+    let mut told = lines.by_ref().map_while(Result::ok);
+    assert!(told.any(|line| line.contains("image.deliver")), "the activation is next");
+    std::thread::sleep(Duration::from_millis(500));
+    // Its sessions on D601 die, as those of a network that is gone.
+    let _ = d601.ssh(&["sudo", "pkill", "-KILL", "-u", "deploy", "sshd"]);
+    let rest: Vec<_> = told.collect();
+    let run = Run::from(child.wait_with_output().expect("the program"));
+
+    assert!([1, 4].contains(&run.code), "{}{rest:?}", run.stdout);
+    let message = run.text("/error/message");
+    assert!(message.contains("d601") && message.contains("lost"), "{message}");
+    assert_eq!(run.text("/error/step"), "compose.activate", "{}", run.stdout);
+    let run = stage.deploy_as("findjob", "prod", &commits[1], &["--run-now", "--wait"]);
+    assert_eq!(decision(&run), (0, "deployed".to_owned()), "{}{}", run.stdout, run.stderr);
+    assert_eq!(running_there(&project), [(); 3].map(|()| commits[1].clone()));
 }
