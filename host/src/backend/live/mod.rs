@@ -18,6 +18,7 @@ pub mod fuzzing {
 }
 mod health;
 mod http;
+mod inside;
 pub(super) mod json;
 mod kubernetes;
 mod machine;
@@ -31,7 +32,7 @@ mod testing;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use super::change::{Change, Unmade};
@@ -47,7 +48,8 @@ use activation::{Activation, EarlyCheck, Started};
 use channels::Channels;
 use delivery::Delivery;
 use docker::Engine;
-use health::{HealthSource, Locate};
+use health::HealthSource;
+use inside::{Inside, Way};
 pub use machine::Lock;
 use machine::Machine;
 use registry::RegistryClient;
@@ -333,67 +335,6 @@ impl FarSides {
 
     fn started(&self) -> std::sync::MutexGuard<'_, BTreeMap<(RuntimeName, ContainerName), Started>> {
         self.started.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A health endpoint inside a container's network. Where this machine cannot reach that network, the operator names an
-/// endpoint after the container.
-struct Inside<'a> {
-    engine: &'a Engine,
-    way: Way<'a>,
-    container: &'a ContainerName,
-    port: u16,
-    path: &'a str,
-    prefix: Option<String>,
-    configured: Option<HealthSource>,
-}
-
-/// How the network of a runtime's containers is reached.
-struct Way<'a> {
-    channels: &'a Channels,
-    via: Option<&'a ConfigName>,
-}
-
-impl Way<'_> {
-    async fn to(&self, authority: &str) -> Result<String, CallError> {
-        self.channels.authority(self.via, authority).await
-    }
-}
-
-impl Locate for Inside<'_> {
-    async fn locate(&self) -> Result<HealthSource, CallError> {
-        let mut source = match &self.configured {
-            Some(source) => source.clone(),
-            None => HealthSource {
-                authority: self
-                    .way
-                    .to(&container::address(self.engine, self.container, self.port).await?)
-                    .await?,
-                path: self.path.to_owned(),
-                deploy: None,
-            },
-        };
-        if let Some(prefix) = &self.prefix {
-            source.deploy = Some(self.stamp(prefix).await?);
-        }
-        Ok(source)
-    }
-}
-
-impl Inside<'_> {
-    /// The container's own stamp as a payload's `deploy` object.
-    async fn stamp(&self, prefix: &str) -> Result<Value, CallError> {
-        let found = self.engine.container(self.container).await?;
-        let mut deploy = Map::new();
-        for (field, suffix) in
-            [("commit", "COMMIT"), ("requestedCommit", "REQUESTED_COMMIT"), ("serviceId", "SERVICE_ID")]
-        {
-            let value = found.as_ref().and_then(|container| container.env(&format!("{prefix}{suffix}")));
-            if let Some(value) = value {
-                deploy.insert(field.to_owned(), Value::from(value));
-            }
-        }
-        Ok(Value::Object(deploy))
     }
 }
 
