@@ -2,9 +2,9 @@
 
 #![allow(clippy::expect_used, reason = "a stage that cannot be set is a failed test")]
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Lines};
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 
 use e2e::{Behaviour, Run, SERVICE, SampleImage, Stage, commit};
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -32,6 +32,28 @@ fn signalled_at(command: &mut Command, cue: &str, signal: Signal) -> Run {
     let mut run = Run::from(child.wait_with_output().expect("the program"));
     run.stderr = stderr;
     run
+}
+
+/// A deploy that waits for a health that never comes, and then goes back.
+struct Awaiting {
+    child: Child,
+    stderr: Lines<BufReader<ChildStderr>>,
+}
+
+impl Awaiting {
+    fn start(stage: &Stage, commit: &str) -> Self {
+        let mut command = stage.command(&deploy(commit, &["--on-failure", "rollback"]));
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program");
+        let mut stderr = BufReader::new(child.stderr.take().expect("standard error")).lines();
+        let mut lines = stderr.by_ref().map_while(Result::ok);
+        assert!(lines.any(|line| line.contains("compose.expect")), "it is waiting for health now");
+        Self { child, stderr }
+    }
+
+    fn end(self) -> Run {
+        drop(self.stderr.last());
+        Run::from(self.child.wait_with_output().expect("the program"))
+    }
 }
 
 fn deploy<'a>(commit: &'a str, more: &[&'a str]) -> Vec<&'a str> {
@@ -129,19 +151,14 @@ fn two_deploys_of_one_service_exclude_each_other() {
     let slow = commit("never ready");
     stage.publish(&SampleImage::new(SERVICE, &slow).behaviour(Behaviour::NeverReady));
     let good = stage.published("good");
-    let mut first = stage.command(&deploy(&slow, &["--on-failure", "rollback"]));
-    let mut child = first.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program");
-    let lines = BufReader::new(child.stderr.take().expect("standard error")).lines();
-    let mut lines = lines.map_while(Result::ok);
-    assert!(lines.any(|line| line.contains("compose.expect")), "it is waiting for health now");
+    let first = Awaiting::start(&stage, &slow);
 
     let second = stage.deploy(&good, &["--run-now"]);
 
     assert_eq!(second.outcome(), (3, "blocked".to_owned()), "{second:?}");
     assert_eq!(second.text("/error/code"), "locked");
     assert_eq!(second.json()["retryable"], true);
-    drop(lines.by_ref().last());
-    let first = Run::from(child.wait_with_output().expect("the program"));
+    let first = first.end();
     assert_eq!(first.outcome(), (1, "rolled-back".to_owned()), "{first:?}");
     assert_eq!(stage.deploy(&good, &["--run-now"]).code, 0, "afterwards it works");
 }
@@ -152,16 +169,11 @@ fn a_deploy_that_waits_looks_at_everything_after_the_other_one() {
     let slow = commit("never ready, and waited for");
     stage.publish(&SampleImage::new(SERVICE, &slow).behaviour(Behaviour::NeverReady));
     let good = stage.published("good after a wait");
-    let mut first = stage.command(&deploy(&slow, &["--on-failure", "rollback"]));
-    let mut child = first.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program");
-    let lines = BufReader::new(child.stderr.take().expect("standard error")).lines();
-    let mut lines = lines.map_while(Result::ok);
-    assert!(lines.any(|line| line.contains("compose.expect")), "it is waiting for health now");
+    let first = Awaiting::start(&stage, &slow);
 
     let second = stage.deploy(&good, &["--run-now", "--wait"]);
 
-    drop(lines.by_ref().last());
-    let first = Run::from(child.wait_with_output().expect("the program"));
+    let first = first.end();
     assert_eq!(first.outcome(), (1, "rolled-back".to_owned()), "{first:?}");
     assert_eq!(second.outcome(), (0, "deployed".to_owned()), "{second:?}");
     assert!(

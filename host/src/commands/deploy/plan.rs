@@ -57,6 +57,7 @@ impl PlanArgs {
 pub async fn run(args: &PlanArgs, global: &Global) -> Result<u8, Fault> {
     let host = Arc::new(global.host()?);
     let requests = requests(args, &host)?;
+    // Offline two for each core: a run changes threads, and its core must not stand idle meanwhile.
     let at_once = if args.offline {
         std::thread::available_parallelism().map_or(1, usize::from) * 2
     } else {

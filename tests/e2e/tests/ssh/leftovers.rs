@@ -1,14 +1,15 @@
 //! Nothing of a connection stays, however the process that made it ends.
 
+use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use host::backend::live::ssh::{Input, LocalEnd, Target};
+use host::backend::live::ssh::{LocalEnd, Target};
 use lab::Sshd;
 
-use super::{becomes, connect, connected, echo_tcp, processes};
+use super::{becomes, connected, echo_tcp, processes};
 
 /// The folders of connections that there are, wherever they may be.
 fn folders() -> Vec<String> {
@@ -41,49 +42,49 @@ async fn nothing_stays_when_it_is_let_go() {
     assert!(becomes(|| sshd.sessions() == 0), "a session stays");
 }
 
-/// Where the process that is to be killed finds its configuration.
-const HOLDER: &str = "HOST_TEST_SSH_HOLDER";
-
-/// No test by itself: the process that [`a_killed_process_leaves_nothing`] kills, with transfers in both directions.
-#[tokio::test]
-async fn holds_a_connection_until_it_is_killed() {
-    let Some(config) = std::env::var_os(HOLDER) else { return };
-    let connection = connect(Path::new(&config)).await.expect("a connection");
-    let forward = connection.forward(&Target::Tcp(echo_tcp())).await.expect("a forward");
-    let LocalEnd::Tcp(local) = *forward.local() else { panic!("no port") };
-    println!("holding {local}");
-    let _ = connection.run(&["sleep", "600"], Input::nothing(), Duration::from_mins(10)).await;
+/// A process that holds a connection, to be killed.
+struct Holder {
+    child: Child,
+    /// Of its connection.
+    folder: String,
+    /// Where its forward begins.
+    local: SocketAddr,
+    /// Something that goes on through it, and would keep a master that only waits for the end of its input.
+    _stream: TcpStream,
 }
 
-fn holder(config: &Path) -> (Child, SocketAddr) {
-    use std::io::{BufRead, BufReader};
-    let mut child = Command::new(std::env::current_exe().expect("this program"))
-        .args(["--exact", "leftovers::holds_a_connection_until_it_is_killed", "--nocapture"])
-        .env(HOLDER, config)
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("it starts");
-    let output = child.stdout.take().expect("its output");
-    let line = BufReader::new(output)
-        .lines()
-        .map_while(Result::ok)
-        .find_map(|line| line.split_once("holding ").and_then(|(_, address)| address.trim().parse().ok()));
-    (child, line.expect("an address"))
+impl Holder {
+    fn start(sshd: &Sshd) -> Self {
+        let before = folders();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_holds_a_connection"))
+            .arg(sshd.config().expect("a configuration"))
+            .arg(echo_tcp().to_string())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let output = child.stdout.take().expect("its output");
+        let line = BufReader::new(output).lines().map_while(Result::ok).next().expect("where it begins");
+        let local = line.strip_prefix("holding ").and_then(|address| address.parse().ok());
+        let local = local.expect("an address");
+        let folder = folders().into_iter().find(|path| !before.contains(path)).expect("its folder");
+        let stream = TcpStream::connect(local).expect("a connection");
+        Self { child, folder, local, _stream: stream }
+    }
+
+    fn kill(&mut self) {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("ended");
+    }
 }
 
 #[test]
 fn a_killed_process_leaves_nothing() {
     let sshd = Sshd::start(&[]).expect("a server");
-    let config = sshd.config().expect("a configuration");
-    let before = folders();
-    let (mut child, local) = holder(&config);
-    let folder = folders().into_iter().find(|path| !before.contains(path)).expect("its folder");
-    // Something that goes on through it, and would keep a master that only waits for the end of its input.
-    let _stream = TcpStream::connect(local).expect("a connection");
+    let mut holder = Holder::start(&sshd);
+    let (folder, local) = (holder.folder.clone(), holder.local);
     assert!(processes(&folder) >= 2, "its master and its guard");
 
-    child.kill().expect("killed");
-    child.wait().expect("ended");
+    holder.kill();
 
     let listens = || TcpStream::connect(local).is_ok();
     assert!(becomes(|| processes(&folder) == 0), "the master stays");
@@ -96,11 +97,8 @@ fn a_killed_process_leaves_nothing() {
 #[tokio::test]
 async fn what_a_killed_process_left_is_removed_by_the_next_connection() {
     let sshd = Sshd::start(&[]).expect("a server");
-    let config = sshd.config().expect("a configuration");
-    let before = folders();
-    let (mut child, local) = holder(&config);
-    let folder = folders().into_iter().find(|path| !before.contains(path)).expect("its folder");
-    let _stream = TcpStream::connect(local).expect("a connection");
+    let mut holder = Holder::start(&sshd);
+    let (folder, local) = (holder.folder.clone(), holder.local);
     // Its guard is killed with it.
     let guards: Vec<String> = std::fs::read_dir("/proc")
         .expect("processes")
@@ -114,8 +112,7 @@ async fn what_a_killed_process_left_is_removed_by_the_next_connection() {
     assert_eq!(guards.len(), 1, "{guards:?}");
     let killed = Command::new("sh").args(["-c", &format!("kill -KILL {}", guards[0])]).status();
     assert!(killed.expect("kill").success());
-    child.kill().expect("killed");
-    child.wait().expect("ended");
+    holder.kill();
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(TcpStream::connect(local).is_ok() && Path::new(&folder).exists(), "what goes on keeps it");
 

@@ -142,3 +142,25 @@ fn programs_are_started_in_one_place_and_never_through_a_shell() {
         assert!(clippy.contains(&format!("path = \"{door}\"")), "{door}");
     }
 }
+
+/// The module is public for its tests with a real server; inside, only these reach other machines, behind the gate.
+#[test]
+fn only_channels_and_machines_use_ssh() {
+    let live = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let (mut folders, mut using) = (vec![live.clone()], Vec::new());
+    while let Some(path) = folders.pop() {
+        if path.is_dir() && !path.ends_with("backend/live/ssh") {
+            folders.extend(std::fs::read_dir(&path).expect("a folder").flatten().map(|entry| entry.path()));
+        } else if path.is_file() && !path.ends_with("argv_tests.rs") {
+            let text = std::fs::read_to_string(&path).expect("a file");
+            if text.contains("ssh::Connection") || text.contains("ssh::{Connection") {
+                using.push(path.strip_prefix(&live).expect("inside").display().to_string());
+            }
+        }
+    }
+    using.sort();
+    assert_eq!(
+        using,
+        ["backend/live/channels.rs", "backend/live/machine.rs", "backend/live/machine/there.rs"]
+    );
+}
