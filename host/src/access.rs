@@ -301,6 +301,9 @@ impl Operation {
             Self::Diagnose(far_side) => {
                 one(Action::Diagnose, Resource::new(ResourceType::FarSide, far_side.id()))
             }
+            Self::ReadRuns { .. } => {
+                one(Action::Diagnose, Resource::new(ResourceType::FarSide, self.target()))
+            }
             // Taking back is a right of its own on whatever the change touched.
             Self::Undo { change } => change
                 .accesses()

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::artifact::Artifact;
 use crate::diagnosis::Finding;
-use crate::names::Pointer;
+use crate::names::{Pointer, ServiceName};
+use crate::provenance::Provenance;
 
 /// A typed JSON value, as the contract knows it: the text `"true"` is not the flag `true`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -117,6 +118,8 @@ pub enum Answer {
     Checks(Vec<Check>),
     /// `host.diagnose`; the first finding says what is there.
     Diagnosis(Vec<Finding>),
+    /// `host.runs`.
+    Runs(Vec<(ServiceName, Provenance)>),
 }
 
 /// Why a call gave no result: the contract's `error`. It goes to the plugin as data.

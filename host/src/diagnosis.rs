@@ -38,8 +38,7 @@ pub enum FarSide {
 
 impl FarSide {
     /// The forms that [`Self::id`] has.
-    pub const FORM: &str =
-        "registry, engine/<runtime>, compose/<runtime>, env-file/<runtime> or health/<name in host.toml>";
+    pub const FORM: &str = "registry, engine/<runtime>, compose/<runtime>, env-file/<runtime>, runs/<runtime> or health/<name in host.toml>";
 
     /// As in policies, and as the name of its check.
     #[must_use]
@@ -58,7 +57,9 @@ impl FarSide {
     pub fn is_id(text: &str) -> bool {
         match text.split_once('/') {
             None => text == "registry",
-            Some(("engine" | "compose" | "env-file", runtime)) => RuntimeName::parse(runtime).is_ok(),
+            Some(("engine" | "compose" | "env-file" | "runs", runtime)) => {
+                RuntimeName::parse(runtime).is_ok()
+            }
             Some(("health", endpoint)) => ConfigName::parse(endpoint).is_ok(),
             Some(_) => false,
         }
@@ -151,6 +152,7 @@ mod tests {
         ] {
             assert!(FarSide::is_id(&far_side.id()), "{}", far_side.id());
         }
+        assert!(FarSide::is_id("runs/main-server"), "what `host runs` asks");
         for other in ["", "registry/x", "engine", "engine/", "engines/main-server", "health/", "Registry"] {
             assert!(!FarSide::is_id(other), "{other}");
         }

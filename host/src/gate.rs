@@ -2,6 +2,7 @@
 //! without it; a test holds that.
 
 pub mod ask;
+pub mod built_in;
 pub mod halt;
 
 use std::panic::AssertUnwindSafe;

@@ -324,6 +324,14 @@ pub enum Operation {
     /// See whether a far side is as it has to be; asked by `host doctor`, never by a plugin.
     #[serde(rename = "host.diagnose")]
     Diagnose(FarSide),
+    /// Read which deploys a runtime tells of; asked by `host runs`, never by a plugin.
+    #[serde(rename = "host.runs")]
+    ReadRuns {
+        /// Where.
+        runtime: RuntimeName,
+        /// Whose.
+        services: Vec<ServiceName>,
+    },
     /// Take a change back; a step of the host's own failure path, never of a plugin.
     #[serde(rename = "host.undo")]
     Undo {
@@ -352,6 +360,7 @@ impl Operation {
             Self::RequireOutside { .. } => "guard.require-outside",
             Self::Hold { .. } => "guard.hold",
             Self::Diagnose(_) => "host.diagnose",
+            Self::ReadRuns { .. } => "host.runs",
             Self::Undo { .. } => "host.undo",
         }
     }
@@ -360,7 +369,7 @@ impl Operation {
     #[must_use]
     pub fn kind(&self, changed: bool) -> Kind {
         match self {
-            Self::Resolve(_) | Self::Diagnose(_) => Kind::Read,
+            Self::Resolve(_) | Self::Diagnose(_) | Self::ReadRuns { .. } => Kind::Read,
             Self::InspectContainer(_) | Self::InspectWorkload(_) => {
                 if changed {
                     Kind::Verify
@@ -436,6 +445,7 @@ impl Operation {
             }
             Self::Hold { .. } => "live".to_owned(),
             Self::Diagnose(far_side) => far_side.id(),
+            Self::ReadRuns { runtime, .. } => format!("runs/{runtime}"),
             Self::Undo { change } => format!("{} {}", change.name(), change.target()),
         }
     }

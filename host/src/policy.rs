@@ -83,14 +83,20 @@ impl std::fmt::Display for Principal {
 pub enum BuiltIn {
     /// `host doctor`.
     Doctor,
+    /// `host runs`.
+    Runs,
 }
 
 impl BuiltIn {
+    /// All that ask far sides.
+    pub const ALL: [Self; 2] = [Self::Doctor, Self::Runs];
+
     /// The id in the policy schema.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Doctor => "doctor",
+            Self::Runs => "runs",
         }
     }
 }

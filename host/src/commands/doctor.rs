@@ -11,7 +11,7 @@ use crate::console;
 use crate::doctor::{Area, Pending, examine};
 use crate::fault::Fault;
 use crate::report::Style;
-use crate::run::requester;
+use crate::who::requester;
 
 /// How long it is quiet about what it waits for.
 const SLOW: Duration = Duration::from_secs(1);

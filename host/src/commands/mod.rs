@@ -19,7 +19,8 @@ use crate::console;
 use crate::fault::Fault;
 use crate::names::ServiceName;
 use crate::report::FaultReport;
-use crate::run::{Host, requester};
+use crate::run::Host;
+use crate::who::requester;
 use crate::words;
 
 /// Deploys commit-pinned artifacts the way the owners of the services wrote it down, inside what policy permits.
@@ -125,7 +126,7 @@ impl Cli {
         match &self.command {
             Command::Deploy(args) => deploy::run(args, &self.global).await,
             Command::Services(args) => services::run(args, &self.global),
-            Command::Runs(args) => runs::run(args, &self.global),
+            Command::Runs(args) => runs::run(args, &self.global).await,
             Command::Policy(args) => policy::run(args, &self.global).await,
             Command::Doctor(args) => doctor::run(args, &self.global).await,
             Command::Schema(args) => schema::run(args, self.global.output),

@@ -1,10 +1,13 @@
 //! `host runs`.
 
+mod targets;
+
 use clap::{Args, Subcommand};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
+use self::targets::{TargetRow, Targets, Untold};
 use super::{Global, Output, print, print_json};
 use crate::console;
 use crate::fault::Fault;
@@ -16,7 +19,7 @@ use crate::words::quoted;
 /// Longest name that is repeated, in characters.
 const LONGEST: usize = 80;
 
-/// Look at what was run: every deploy and dry run of this machine is in the journal
+/// Look at what was run: every deploy and dry run of this machine is in the journal, and what the targets tell beside it
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  host runs list --service project-manager\n  host runs show 20261120T2259\n  host runs show 20261120T2259 --output json"
@@ -28,8 +31,10 @@ pub struct RunsArgs {
 
 #[derive(Subcommand)]
 enum RunsCommand {
-    /// The newest runs first
-    #[command(after_help = "Example:\n  host runs list --service project-manager --limit 5")]
+    /// The newest runs first, and what was deployed last to each target, by whomever
+    #[command(
+        after_help = "Examples:\n  host runs list --service project-manager --limit 5\n  host runs list --journal"
+    )]
     List {
         /// Only of this service
         #[arg(long)]
@@ -37,6 +42,9 @@ enum RunsCommand {
         /// At most this many
         #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         limit: u32,
+        /// Only the journal of this machine: no target is asked
+        #[arg(long)]
+        journal: bool,
     },
     /// One run: its report, and every operation of every pass
     #[command(after_help = "Example:\n  host runs show 20261120T2259 --output json")]
@@ -57,6 +65,10 @@ pub(super) struct RunList {
     ok: bool,
     /// The newest first.
     runs: Vec<RunRow>,
+    /// The last deploy to each target, as it is written down there.
+    targets: Vec<TargetRow>,
+    /// Runtimes that could not be asked.
+    untold: Vec<Untold>,
 }
 
 /// What `host runs show` answers: one run, with every operation of every pass as the journal has it.
@@ -72,14 +84,20 @@ pub(super) struct RunShow {
     detail: RunDetail,
 }
 
-pub fn run(args: &RunsArgs, global: &Global) -> Result<u8, Fault> {
-    let journal = Journal::open(&global.config()?.state)?;
+pub async fn run(args: &RunsArgs, global: &Global) -> Result<u8, Fault> {
+    let config = global.config()?;
+    let journal = Journal::open(&config.state)?;
     match &args.command {
-        RunsCommand::List { service, limit } => {
-            let runs = journal.list(service.as_deref(), *limit)?;
+        RunsCommand::List { service, limit, journal: only } => {
+            let service = service.as_deref();
+            let runs = journal.list(service, *limit)?;
+            let Targets { rows: targets, untold } =
+                if *only { Targets::default() } else { targets::ask(&config, &journal, service).await? };
             match global.output {
-                Output::Json => print_json(&RunList { schema_version: SCHEMA, ok: true, runs })?,
-                Output::Text => print(&list(&runs, service.as_deref()))?,
+                Output::Json => {
+                    print_json(&RunList { schema_version: SCHEMA, ok: true, runs, targets, untold })?;
+                }
+                Output::Text => print(&(list(&runs, service) + &told(&targets, &untold)))?,
             }
         }
         RunsCommand::Show { id } => {
@@ -121,6 +139,20 @@ fn list(runs: &[RunRow], service: Option<&str>) -> String {
             decision(run)
         )
     }));
+    lines.join("\n") + "\n"
+}
+
+/// What the targets tell; nothing where none of them tells anything.
+fn told(targets: &[TargetRow], untold: &[Untold]) -> String {
+    if targets.is_empty() && untold.is_empty() {
+        return String::new();
+    }
+    let mut lines = vec!["\nlast deploy to each target, as it says itself".to_owned()];
+    for TargetRow { runtime, service, deploy, in_journal } in targets {
+        let whose = if *in_journal { "" } else { ", not in this journal" };
+        lines.push(format!("  {runtime}/{service}: {deploy}{whose}"));
+    }
+    lines.extend(untold.iter().map(|Untold { runtime, error }| format!("  {runtime}: not known: {error}")));
     lines.join("\n") + "\n"
 }
 

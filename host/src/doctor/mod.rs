@@ -20,18 +20,14 @@ use futures_util::future::{BoxFuture, join_all};
 pub use answer::{Check, Diagnosis, Health};
 
 use crate::answer::{Answer, CallError};
-use crate::backend::Backend;
 use crate::backend::live::FarSides;
 use crate::config::Config;
 use crate::diagnosis::{FarSide, Finding};
 use crate::fault::Fault;
-use crate::gate::{Audience, Gate, Subject};
-use crate::journal::Log;
+use crate::gate::built_in::Asking;
 use crate::operation::{Activate, Operation};
-use crate::policy::{BuiltIn, Policy, Principal};
-use crate::progress::{Interrupt, Unwatched, Watcher};
+use crate::policy::{BuiltIn, Policy};
 use crate::run::circumstances;
-use crate::step::{Pass, Step};
 use crate::words::seconds;
 
 /// Longest that looking at files may take: a network file system that hangs must not keep the other answers back.
@@ -223,20 +219,13 @@ impl Doctor<'_> {
     /// One question to one far side, through a gate of its own.
     async fn ask(&self, area: Area, far_side: FarSide) -> Check {
         let name = far_side.id();
-        let subject = Subject {
-            principal: Principal::BuiltIn { built_in: BuiltIn::Doctor },
+        let asking = Asking {
+            policy: &self.policy,
+            built_in: BuiltIn::Doctor,
             context: circumstances(&self.config.zone, &self.requester, None),
+            far: &self.far,
         };
-        let mut gate = Gate::new(
-            Arc::clone(&self.policy),
-            subject,
-            Log::Unkept,
-            Backend::Observing(Arc::clone(&self.far)),
-            Arc::new(Quiet),
-            Interrupt::pair().1,
-            1,
-        );
-        let asked = gate.perform(Operation::Diagnose(far_side));
+        let asked = asking.ask(Operation::Diagnose(far_side));
         let found = match self.pending.during(name.clone(), Box::pin(asked)).await {
             Ok(Ok(Answer::Diagnosis(found))) => found,
             Ok(Ok(_)) => vec![Finding::problem("it answered something else", "report this as a bug")],
@@ -272,15 +261,4 @@ async fn blocking<T: Send + 'static>(
             "see whether the disk that holds it answers (`df`)",
         )),
     }
-}
-
-/// Nobody listens: the answer is told as a whole.
-struct Quiet;
-
-impl Audience for Quiet {
-    fn begins(&self, _: Pass, _: u32, _: &Operation) -> Box<dyn Watcher> {
-        Box::new(Unwatched)
-    }
-    fn ended(&self, _: Pass, _: &Step) {}
-    fn says(&self, _: Pass, _: &str) {}
 }

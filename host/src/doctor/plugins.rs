@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Area, Check, Quiet};
+use super::{Area, Check};
 use crate::answer::Answer;
 use crate::backend::Backend;
 use crate::backend::secrets::Sources;
@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::diagnosis::Finding;
 use crate::engine::{Descriptor, Engine, EnvironmentFacts, Loaded};
 use crate::fault::Fault;
-use crate::gate::{Gate, Subject};
+use crate::gate::{Gate, Subject, Unheard};
 use crate::journal::Log;
 use crate::names::{Commit, ServiceName};
 use crate::operation::{Activate, Operation};
@@ -179,7 +179,7 @@ impl Bench {
             subject,
             Log::Unkept,
             Backend::Predicting(Arc::clone(&self.secrets)),
-            Arc::new(Quiet),
+            Arc::new(Unheard),
             Interrupt::pair().1,
             self.config.limits.host_calls,
         );

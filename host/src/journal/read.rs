@@ -93,6 +93,14 @@ impl Journal {
         read().map_err(|error| self.fault(&error))
     }
 
+    /// Whether it has the run with exactly this id.
+    pub fn has(&self, id: &str) -> Result<bool, Fault> {
+        let found =
+            self.db()
+                .query_row("SELECT EXISTS (SELECT 1 FROM run WHERE id = ?1)", params![id], |row| row.get(0));
+        found.map_err(|error| self.fault(&error))
+    }
+
     /// The run whose id is, or begins with, `id`; nothing where none or several do.
     pub fn show(&self, id: &str) -> Result<Option<RunDetail>, Fault> {
         let read = || -> rusqlite::Result<Option<RunDetail>> {

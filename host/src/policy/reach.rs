@@ -111,7 +111,7 @@ fn questions<'a>(
                 .map(move |digest| Principal::Plugin { plugin: plugin.clone(), digest: digest.clone() })
         });
         let asking: Vec<Principal> = if by_host {
-            vec![Principal::BuiltIn { built_in: BuiltIn::Doctor }]
+            BuiltIn::ALL.map(|built_in| Principal::BuiltIn { built_in }).into()
         } else {
             of_plugins.collect()
         };

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::parts::DIGEST_SOURCE;
 use super::{
-    BuildPart, Decision, DeploymentPart, ErrorPart, ExpectationPart, GuardPart, Looked, Mode, PluginPart,
-    PolicyPart, RegistryPart, Report, RollbackPart, RunPart, SCHEMA, SecretsPart, SourcePart, StepDecision,
-    StepOutcome, StepPart, TargetPart, VerificationPart, Whereabouts,
+    BuildPart, Decision, DeploymentPart, ErrorPart, ExpectationPart, GuardPart, LastDeployPart, Looked, Mode,
+    PluginPart, PolicyPart, RegistryPart, Report, RollbackPart, RunPart, SCHEMA, SecretsPart, SourcePart,
+    StepDecision, StepOutcome, StepPart, TargetPart, VerificationPart, Whereabouts,
 };
 use crate::answer::{Answer, CallError, Literal};
 use crate::artifact::{Artifact, Pair};
@@ -15,6 +17,7 @@ use crate::engine::{Descriptor, EnvironmentFacts};
 use crate::journal::OnFailure;
 use crate::names::{Commit, Digest, Environment, LabelKey, ServiceName};
 use crate::operation::{Activate, Operation, Resolve};
+use crate::provenance::Provenance;
 use crate::step::{Pass, Step};
 
 /// What is known of a run besides its steps.
@@ -108,6 +111,7 @@ pub fn build(facts: &Facts<'_>, steps: &[Step], foreseen: &[Step], result: Resul
         self_bootstrap_guard: steps.iter().find_map(guard),
         affected_runtime: affected,
         excluded_targets: facts.described.map(|(_, environment)| environment.excludes.clone()).unwrap_or_default(),
+        last_deploy: steps.iter().find_map(last_deploy),
         rollback: rollback(facts, previous_commit(steps, facts.commit)),
         steps: steps.iter().map(|step| step_part(step, (facts.argv)(&step.operation))).collect(),
         failure_path: foreseen.iter().map(|step| step_part(step, None)).collect(),
@@ -286,6 +290,16 @@ pub fn previous_commit(steps: &[Step], requested: &Commit) -> Option<String> {
         let found = step.before.as_ref()?.pointer("/container/commit")?.as_str()?;
         Commit::parse(found).ok().filter(|commit| commit != requested).map(|commit| commit.to_string())
     })
+}
+
+/// What an activation found written on its target.
+fn last_deploy(step: &Step) -> Option<LastDeployPart> {
+    let Operation::Activate(call) = &step.operation else { return None };
+    let before = step.before.as_ref()?;
+    let key = Provenance::key(&call.artifact.service)?;
+    let provenance = Provenance::read(before.get("stamp")?.get(key.as_str())?.as_str()?)?;
+    let image = before.pointer("/container/image").and_then(Value::as_str);
+    Some(LastDeployPart { drift: provenance.drift(image), provenance })
 }
 
 /// The live deploy of one commit, as an operator types it.

@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 pub use build::{Facts, Result as RunResult, build, deploy_command, previous_commit, step_part};
 pub use fault::FaultReport;
 pub use parts::{
-    BuildPart, DeploymentPart, ErrorPart, ExpectationPart, GuardPart, Looked, PluginPart, PolicyPart,
-    RegistryPart, RollbackPart, RunPart, SecretsPart, SourcePart, StepDecision, StepOutcome, StepPart,
-    TargetPart, VerificationPart, Whereabouts,
+    BuildPart, DeploymentPart, ErrorPart, ExpectationPart, GuardPart, LastDeployPart, Looked, PluginPart,
+    PolicyPart, RegistryPart, RollbackPart, RunPart, SecretsPart, SourcePart, StepDecision, StepOutcome,
+    StepPart, TargetPart, VerificationPart, Whereabouts,
 };
 pub use several::Several;
 pub use text::{Style, duration, render, short, step_line, wrapped};
@@ -178,6 +178,8 @@ pub struct Report {
     pub affected_runtime: Vec<String>,
     /// What it never touches.
     pub excluded_targets: Vec<String>,
+    /// What the target says was deployed to it last; nothing where it was not asked, or says nothing.
+    pub last_deploy: Option<LastDeployPart>,
     /// How to go back.
     pub rollback: RollbackPart,
     /// Every operation, in order.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::answer::{CallError, Literal, SecretPresence};
 use crate::names::{Commit, Digest};
 use crate::operation::Kind;
+use crate::provenance::Provenance;
 
 /// The report's `build.boundary` (specification: "pull-only/no-build").
 const BOUNDARY: &str = "pull-only/no-build";
@@ -210,6 +211,16 @@ pub enum Whereabouts {
     Outside,
     /// Nobody can tell.
     Unknown,
+}
+
+/// What the target says was deployed to it last, whoever did it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LastDeployPart {
+    /// By which run, of whom, of which commit.
+    #[serde(flatten)]
+    pub provenance: Provenance,
+    /// How what ran before this run differed from what that one left; nothing where it did not.
+    pub drift: Option<String>,
 }
 
 /// How to go back.

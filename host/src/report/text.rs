@@ -164,6 +164,12 @@ fn write_target(out: &mut String, report: &Report) -> fmt::Result {
         }
         None => {}
     }
+    if let Some(last) = &report.last_deploy {
+        field(out, "last", &last.provenance.to_string())?;
+        if let Some(drift) = &last.drift {
+            field(out, "drifted", drift)?;
+        }
+    }
     for other in &report.excluded_targets {
         field(out, "never", other)?;
     }

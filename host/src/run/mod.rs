@@ -23,10 +23,12 @@ use crate::names::{Commit, Environment, RuntimeName, ServiceName};
 use crate::operation::Operation;
 use crate::policy::{Context, Policy, Principal, Weekday};
 use crate::progress::Interrupt;
+use crate::provenance::Mark;
 use crate::recording::Recording;
 use crate::report::{Decision, Facts, Mode, PluginPart, Report, RunResult, build};
 use crate::step::Step;
 use crate::timing;
+use crate::who;
 
 use conclude::{
     conclude_live, conclude_observed, faulted, locked, no_longer_fits, unsupported_environment,
@@ -218,7 +220,7 @@ impl Host {
             descriptor,
             environment,
             log: log.clone(),
-            far: Arc::new(FarSides::new(&self.config)),
+            far: Arc::new(FarSides::new(&self.config).marking(self.mark(request, log))),
             audience,
             interrupt,
         };
@@ -249,6 +251,17 @@ impl Host {
                 digest: loaded.which.digest.clone(),
             },
             context: circumstances(&self.config.zone, &self.requester, Some(&request.environment)),
+        }
+    }
+
+    /// What a live run leaves on its targets.
+    fn mark(&self, request: &Request, log: &RunLog) -> Mark {
+        Mark {
+            run: log.id(),
+            environment: request.environment.clone(),
+            by: self.requester.clone(),
+            on: who::machine(),
+            at: jiff::Timestamp::now(),
         }
     }
 
@@ -476,20 +489,6 @@ async fn take_back(gate: &mut Gate) -> Vec<Undone> {
         undone.push(Undone { target, result });
     }
     undone
-}
-
-/// Who asks: the user of this process, by the name that the system's user table gives.
-#[must_use]
-pub fn requester() -> String {
-    let id = rustix::process::getuid().as_raw();
-    let name = std::fs::read_to_string("/etc/passwd").ok().and_then(|table| {
-        table.lines().find_map(|line| {
-            let mut fields = line.split(':');
-            let (name, _, uid) = (fields.next()?, fields.next()?, fields.next()?);
-            (uid.parse() == Ok(id)).then(|| name.to_owned())
-        })
-    });
-    name.unwrap_or_else(|| format!("uid-{id}"))
 }
 
 /// What policy is told of this moment, and of who runs the host.

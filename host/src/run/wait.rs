@@ -15,6 +15,7 @@ use crate::gate::Unheard;
 use crate::gate::halt::Halt;
 use crate::report::RunResult;
 use crate::step::{Pass, Step};
+use crate::who;
 
 /// Between two tries for a lock that somebody holds.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -47,7 +48,7 @@ impl Run<'_> {
 
     /// The locks of this service wherever `steps` change something; refused while somebody holds one of them.
     pub(super) async fn lock(&self, steps: &[Step]) -> Result<Vec<Lock>, CallError> {
-        let holder = format!("{} runs {}", self.host.requester, self.log.id());
+        let holder = format!("{} on {} runs {}", self.host.requester, who::machine(), self.log.id());
         self.far.lock(steps, &self.request.service, &holder).await
     }
 }

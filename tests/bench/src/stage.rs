@@ -12,8 +12,9 @@ use host::names::{Commit, Environment, ServiceName};
 use host::operation::Operation;
 use host::progress::{Unwatched, Watcher};
 use host::report::Mode;
-use host::run::{Host, Request, requester};
+use host::run::{Host, Request};
 use host::step::{Pass, Step};
+use host::who::requester;
 use lab::project::SERVICE;
 use tempfile::TempDir;
 

@@ -17,7 +17,9 @@ pub mod table;
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::Duration;
 
 pub use lab::image::{PushedImage, SampleImage, commit};
 pub use lab::project::{BAIDU_NETDISK, CONTAINER, SERVICE, SERVICES, Settings};
@@ -181,7 +183,7 @@ impl Stage {
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
+        if !thread::panicking() {
             self.clear();
         }
     }
@@ -251,4 +253,27 @@ pub fn policies(folder: &Path, change: impl Fn(&str, String) -> String) -> PathB
         }
     }
     copy
+}
+
+/// Runs a command, and tells the most memory that it was seen to have used, in kilobytes.
+#[must_use]
+pub fn measured(command: &mut Command) -> (Run, u64) {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a program that starts");
+    let status = PathBuf::from(format!("/proc/{}/status", child.id()));
+    let peak = thread::spawn(move || {
+        let mut peak = 0;
+        while let Some(now) = high_water(&status) {
+            peak = peak.max(now);
+            thread::sleep(Duration::from_millis(1));
+        }
+        peak
+    });
+    let output = child.wait_with_output().expect("a program that ends");
+    (output.into(), peak.join().expect("a number"))
+}
+
+/// A process that has ended has none any more.
+fn high_water(status: &PathBuf) -> Option<u64> {
+    let text = std::fs::read_to_string(status).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.split_whitespace().next()?.parse().ok()
 }

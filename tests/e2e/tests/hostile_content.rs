@@ -4,13 +4,11 @@
 #![allow(clippy::expect_used, reason = "a stage that cannot be set is a failed test")]
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
-use std::thread;
-use std::time::Duration;
+use std::process::Command;
 
 use e2e::behind::At::Manifest;
 use e2e::behind::{Crafted, Image, MANIFEST, Scene};
-use e2e::{Run, SERVICE};
+use e2e::{SERVICE, measured};
 use lab::faulty::{Answer, Step};
 
 /// Engines differ in what they make of such a layer: some refuse it, others put its files where no path leads out of the
@@ -93,26 +91,4 @@ fn deploying(scene: &Scene, image: &Image) -> Command {
     let arguments =
         ["deploy", SERVICE, "--env", "prod", "--commit", &image.commit, "--output", "json", "--run-now"];
     scene.stage.command(&arguments)
-}
-
-/// Runs a command, and tells the most memory that it was seen to have used, in kilobytes.
-fn measured(command: &mut Command) -> (Run, u64) {
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a program that starts");
-    let status = PathBuf::from(format!("/proc/{}/status", child.id()));
-    let peak = thread::spawn(move || {
-        let mut peak = 0;
-        while let Some(now) = high_water(&status) {
-            peak = peak.max(now);
-            thread::sleep(Duration::from_millis(1));
-        }
-        peak
-    });
-    let output = child.wait_with_output().expect("a program that ends");
-    (output.into(), peak.join().expect("a number"))
-}
-
-/// A process that has ended has none any more.
-fn high_water(status: &PathBuf) -> Option<u64> {
-    let text = std::fs::read_to_string(status).ok()?;
-    text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.split_whitespace().next()?.parse().ok()
 }

@@ -25,6 +25,7 @@ use crate::backend::change::{Change, Unmade};
 use crate::config::{ComposeRuntime, Limits};
 use crate::operation::Activate;
 use crate::progress::{Interrupt, Watcher};
+use crate::provenance::{Mark, Provenance};
 
 /// Between two tries for the project's lock.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -41,6 +42,8 @@ pub struct Activation<'a> {
     env_file: EnvFile,
     identity: &'a Identity,
     call: &'a Activate,
+    /// What is written beside the stamp: which run it was.
+    mark: Stamp,
     started: OnceLock<Started>,
     /// How long another service's activation is waited for: no longer than one may take.
     patience: Duration,
@@ -81,10 +84,22 @@ impl<'a> Activation<'a> {
             machine,
             identity: identity(artifact)?,
             call,
+            mark: Provenance::key(&artifact.service).map(|key| (key, None)).into_iter().collect(),
             started: OnceLock::new(),
             patience: Duration::from_secs(limits.compose_seconds.min(DAY)),
             early: tokio::sync::Mutex::new(None),
         })
+    }
+
+    /// The same; its stamp says which run it was.
+    #[must_use]
+    pub fn marking(mut self, mark: Option<&Mark>) -> Self {
+        let commit = &self.call.artifact.commit;
+        let provenance = mark.map(|mark| Provenance::new(mark, commit, self.identity));
+        for value in self.mark.values_mut() {
+            *value = provenance.as_ref().and_then(Provenance::written);
+        }
+        self
     }
 
     /// The container that [`Change::apply`] started; nothing before that, and nothing if it failed.
@@ -140,7 +155,8 @@ impl<'a> Activation<'a> {
             Some(found) => Some(Running::of(&found, self.engine.image(&found.image).await?.as_ref())),
             None => None,
         };
-        let stamp = self.env_file.read_stamp(self.call.stamp.iter().map(|pair| &pair.key)).await?;
+        let keys = self.call.stamp.iter().map(|pair| &pair.key).chain(self.mark.keys());
+        let stamp = self.env_file.read_stamp(keys).await?;
         Ok(ActivationState { container, names, stamp })
     }
 
@@ -271,7 +287,8 @@ impl<'a> Activation<'a> {
     }
 
     fn stamp(&self) -> Stamp {
-        self.call.stamp.iter().map(|pair| (pair.key.clone(), Some(pair.value.clone()))).collect()
+        let own = self.call.stamp.iter().map(|pair| (pair.key.clone(), Some(pair.value.clone())));
+        own.chain(self.mark.clone()).collect()
     }
 
     /// The project's lock. Another service of the project holds it for as long as its own `up` takes, so it is waited for;

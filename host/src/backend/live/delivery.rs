@@ -1,7 +1,11 @@
 //! `image.deliver`: the registry's image comes into an engine by its digest, is held against what it must be, and gets
 //! its immutable name last. Whoever sees `<name>:<commit>` sees a checked image.
+//!
+//! The engine pulls it, where it reaches the registry by itself or through a forwarded port. Otherwise this host sends it.
 
+mod archive;
 mod progress;
+mod stream;
 
 use std::time::Duration;
 
@@ -10,13 +14,14 @@ use serde::{Deserialize, Serialize};
 use tokio::time::sleep_until;
 
 use self::progress::Progress;
-use super::docker::Engine;
+use self::stream::Stream;
+use super::docker::{Engine, Unpulled};
 use super::http::deadline;
+use super::registry::RegistryClient;
 use crate::answer::CallError;
 use crate::artifact::{Artifact, Identity};
 use crate::backend::change::{Change, Unmade};
 use crate::config::Limits;
-use crate::names::Commit;
 use crate::operation::Deliver;
 use crate::progress::{Interrupt, Watcher};
 use crate::words::{plain, seconds};
@@ -40,31 +45,35 @@ pub struct Delivered {
 /// The delivery of one artifact into one engine.
 pub struct Delivery<'a> {
     engine: &'a Engine,
+    registry: &'a RegistryClient,
+    artifact: &'a Artifact,
     identity: &'a Identity,
-    commit: &'a Commit,
-    /// Where the engine pulls from, without the digest: `127.0.0.1:5000/unidesk/project-manager`.
-    source: String,
+    /// Where the engine pulls from, without the digest: `127.0.0.1:5000/unidesk/project-manager`. Nothing where it reaches
+    /// no registry.
+    source: Option<String>,
     call: &'a Deliver,
     within: Duration,
 }
 
 impl<'a> Delivery<'a> {
-    /// `authority` is the registry's host and port as the engine reaches it.
+    /// `authority` is the registry's host and port as the engine reaches it, if it does.
     ///
     /// # Errors
     /// `Invalid` where the artifact was not looked up in the registry: without its digest nothing can be pulled.
     pub fn new(
         engine: &'a Engine,
-        authority: &str,
+        registry: &'a RegistryClient,
+        authority: Option<&str>,
         artifact: &'a Artifact,
         call: &'a Deliver,
         limits: &Limits,
     ) -> Result<Self, CallError> {
         Ok(Self {
             engine,
+            registry,
+            artifact,
             identity: identity(artifact)?,
-            commit: &artifact.commit,
-            source: format!("{authority}/{}", artifact.repository),
+            source: authority.map(|authority| format!("{authority}/{}", artifact.repository)),
             call,
             within: Duration::from_secs(limits.delivery_seconds),
         })
@@ -72,12 +81,12 @@ impl<'a> Delivery<'a> {
 
     /// The immutable name.
     fn name(&self) -> String {
-        format!("{}:{}", self.call.name, self.commit)
+        format!("{}:{}", self.call.name, self.artifact.commit)
     }
 
-    /// The name by which the engine knows the image while it is being delivered.
-    fn passing_name(&self) -> String {
-        format!("{}@{}", self.source, self.identity.served())
+    /// The name by which the engine knows the image while it is pulled from `source`.
+    fn passing_name(&self, source: &str) -> String {
+        format!("{source}@{}", self.identity.served())
     }
 
     /// The image that has the immutable name, whichever it is.
@@ -85,21 +94,19 @@ impl<'a> Delivery<'a> {
         Ok(self.engine.image(&self.name()).await?.map(|image| image.id))
     }
 
-    /// The pulled image by what the engine calls it, once it is known to be the registry's.
-    async fn arrived(&self) -> Result<String, CallError> {
-        let arrived = self.engine.image(&self.passing_name()).await?.ok_or_else(|| {
+    /// The image called `passing` by what the engine calls it, once it is known to be the registry's.
+    async fn arrived(&self, passing: &str) -> Result<String, CallError> {
+        let arrived = self.engine.image(passing).await?.ok_or_else(|| {
             CallError::Other(format!(
-                "the Docker engine said that {} was pulled, but has no such image; look at the engine's log",
-                self.passing_name()
+                "the Docker engine said that {passing} was pulled, but has no such image; look at the engine's log"
             ))
         })?;
         if self.identity.is_called(&arrived.id) {
             return Ok(arrived.id);
         }
         Err(CallError::Mismatch(format!(
-            "the Docker engine pulled {}, but calls it {}, where the registry's image is {}; something between the \
+            "the Docker engine pulled {passing}, but calls it {}, where the registry's image is {}; something between the \
              registry and the engine changes images: nothing got the name {}",
-            self.passing_name(),
             plain(&arrived.id, SHOWN),
             self.engine.id_of(self.identity),
             self.name()
@@ -109,7 +116,7 @@ impl<'a> Delivery<'a> {
     /// Gives `image` the immutable name, or nothing at all: an engine that gave no answer may have given the name.
     async fn name_it(&self, image: &str) -> Result<Option<String>, Unmade> {
         let named = async {
-            self.engine.tag(image, self.call.name.as_str(), self.commit.as_str()).await?;
+            self.engine.tag(image, self.call.name.as_str(), self.artifact.commit.as_str()).await?;
             self.named().await
         };
         let cause = match named.await {
@@ -125,22 +132,19 @@ impl<'a> Delivery<'a> {
         }
     }
 
-    async fn name_arrived(&self) -> Result<Option<String>, Unmade> {
-        let image = self.arrived().await?;
-        self.name_it(&image).await
-    }
-
-    async fn pull(&self, watcher: &dyn Watcher, interrupt: &Interrupt) -> Result<(), CallError> {
+    /// Lets the engine pull from `source`.
+    async fn pull(&self, source: &str, watcher: &dyn Watcher, interrupt: &Interrupt) -> Result<(), Unpulled> {
+        let passing = self.passing_name(source);
         let until = deadline(self.within);
         let mut progress = Progress::new(self.identity.size);
-        let mut lines = self.engine.pull(&self.source, self.identity.served());
+        let mut lines = self.engine.pull(source, self.identity.served());
+        let ended = |error| Unpulled { error, unreached: false };
         loop {
             let line = tokio::select! {
                 biased;
-                () = interrupt.raised() => return Err(CallError::Other(format!(
-                    "interrupted while pulling {}; the engine stops, and nothing got the name {}",
-                    self.passing_name(), self.name()
-                ))),
+                () = interrupt.raised() => return Err(ended(CallError::Other(format!(
+                    "interrupted while pulling {passing}; the engine stops, and nothing got the name {}", self.name()
+                )))),
                 // An engine that never pauses does not outrun the deadline.
                 () = sleep_until(until) => None,
                 line = lines.next() => Some(line),
@@ -149,17 +153,88 @@ impl<'a> Delivery<'a> {
                 Some(Some(line)) => progress.tell(&line?, watcher),
                 Some(None) => break,
                 None => {
-                    return Err(CallError::Unavailable(format!(
-                        "pulling {} took longer than {} (limits.delivery-seconds); nothing got the name {}",
-                        self.passing_name(),
+                    return Err(ended(CallError::Unavailable(format!(
+                        "pulling {passing} took longer than {} (limits.delivery-seconds); nothing got the name {}",
                         seconds(self.within),
                         self.name()
-                    )));
+                    ))));
                 }
             }
         }
         progress.finish(watcher);
         Ok(())
+    }
+
+    /// Checks and names what was pulled from `source`, and takes the name away by which it came.
+    async fn settle(
+        &self,
+        source: &str,
+        pulled: Result<(), CallError>,
+        before: Delivered,
+        watcher: &dyn Watcher,
+    ) -> Result<Delivered, Unmade> {
+        let passing = self.passing_name(source);
+        // The engine gives this name when all of the image is there.
+        let passed = pulled.is_ok();
+        let brought = match pulled {
+            Ok(()) => match self.arrived(&passing).await {
+                Ok(image) => self.name_it(&image).await,
+                Err(error) => Err(error.into()),
+            },
+            Err(error) => Err(error.into()),
+        };
+        let removed = if before.passing { Ok(()) } else { self.engine.untag(&passing).await };
+        let Err(error) = removed else {
+            return brought.map(|image| Delivered { image, ..before });
+        };
+        let more = format!("the name {passing} may be left behind: {error}");
+        match brought {
+            // The image is delivered all the same; a second name for it does no harm.
+            Ok(image) => {
+                watcher.note(&more);
+                Ok(Delivered { image, passing: true, ..before })
+            }
+            Err(cause) => Err(Unmade { error: also(cause.error, &more), left: cause.left || passed }),
+        }
+    }
+
+    /// Sends the image to the engine. It has no name on its way, so only its id can be left behind.
+    async fn send(
+        &self,
+        before: Delivered,
+        watcher: &dyn Watcher,
+        interrupt: &Interrupt,
+    ) -> Result<Delivered, Unmade> {
+        let called = self.engine.id_loaded(self.identity).as_str();
+        let known = self.engine.image(called).await?.map(|image| image.id);
+        let was_there = known.is_some();
+        let image = match known {
+            Some(image) => image,
+            None => self.stream().send(watcher, interrupt).await?,
+        };
+        let cause = match self.name_it(&image).await {
+            Ok(image) => return Ok(Delivered { image, ..before }),
+            Err(cause) if was_there => return Err(cause),
+            Err(cause) => cause,
+        };
+        match self.engine.untag(&image).await {
+            Ok(()) => Err(cause),
+            Err(error) => {
+                let more = format!("the image {image} may be left behind without a name: {error}");
+                Err(Unmade { error: also(cause.error, &more), left: true })
+            }
+        }
+    }
+
+    fn stream(&self) -> Stream<'_> {
+        Stream {
+            registry: self.registry,
+            engine: self.engine,
+            artifact: self.artifact,
+            identity: self.identity,
+            name: &self.call.name,
+            within: self.within,
+        }
     }
 }
 
@@ -175,7 +250,10 @@ impl Change for Delivery<'_> {
             // Nothing is pulled, so nothing is to be known of the other name.
             Some(image) => Ok(Delivered { name, image: Some(image), passing: false }),
             None => {
-                let passing = self.engine.image(&self.passing_name()).await?.is_some();
+                let passing = match &self.source {
+                    Some(source) => self.engine.image(&self.passing_name(source)).await?.is_some(),
+                    None => false,
+                };
                 Ok(Delivered { name, image: None, passing })
             }
         }
@@ -198,26 +276,23 @@ impl Change for Delivery<'_> {
             watcher.note("already there");
             return Ok(now);
         }
-        let pulled = self.pull(watcher, interrupt).await;
-        // The engine gives this name when all of the image is there.
-        let passed = pulled.is_ok();
-        let brought = match pulled {
-            Ok(()) => self.name_arrived().await,
-            Err(error) => Err(error.into()),
+        let Some(source) = &self.source else {
+            return self.send(now, watcher, interrupt).await;
         };
-        let passing = self.passing_name();
-        let removed = if now.passing { Ok(()) } else { self.engine.untag(&passing).await };
-        let Err(error) = removed else {
-            return brought.map(|image| Delivered { image, ..now });
-        };
-        let more = format!("the name {passing} may be left behind: {error}");
-        match brought {
-            // The image is delivered all the same; a second name for it does no harm.
-            Ok(image) => {
-                watcher.note(&more);
-                Ok(Delivered { image, passing: true, ..now })
+        match self.pull(source, watcher, interrupt).await {
+            // It does not get through to a registry that this host has just read from.
+            Err(Unpulled { error, unreached: true }) => {
+                watcher.note("the engine does not reach the registry: sending the image through this host");
+                self.send(now, watcher, interrupt).await.map_err(|unmade| Unmade {
+                    error: also(
+                        unmade.error,
+                        &format!("it was sent because the engine could not pull: {error}"),
+                    ),
+                    ..unmade
+                })
             }
-            Err(cause) => Err(Unmade { error: also(cause.error, &more), left: cause.left || passed }),
+            Err(Unpulled { error, .. }) => self.settle(source, Err(error), now, watcher).await,
+            Ok(()) => self.settle(source, Ok(()), now, watcher).await,
         }
     }
 
@@ -242,10 +317,12 @@ impl Change for Delivery<'_> {
             )));
         }
         self.engine.untag(&self.name()).await?;
-        if !before.passing && after.is_none_or(|after| after.passing) {
-            self.engine.untag(&self.passing_name()).await?;
+        match &self.source {
+            Some(source) if !before.passing && after.is_none_or(|after| after.passing) => {
+                self.engine.untag(&self.passing_name(source)).await
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 

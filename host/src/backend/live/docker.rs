@@ -5,7 +5,8 @@
 
 mod diagnose;
 mod facts;
-mod pull;
+mod load;
+mod story;
 mod transport;
 mod trouble;
 
@@ -21,11 +22,16 @@ use bollard::query_parameters::{
     InspectContainerOptions, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
     RemoveImageOptionsBuilder, TagImageOptionsBuilder,
 };
+use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
+use http_body_util::Empty;
+use hyper::Request;
 
 pub use diagnose::{diagnose, diagnose_there};
 use facts::Lacks;
 pub use facts::{ContainerFacts, ImageFacts, Network, ServiceContainer};
+pub use load::Feed;
+pub use trouble::Unpulled;
 use trouble::{bounded, docker_at, failed, strange, unpulled};
 
 use crate::answer::CallError;
@@ -166,7 +172,7 @@ impl Engine {
         &self,
         repository: &str,
         digest: &Digest,
-    ) -> impl Stream<Item = Result<CreateImageInfo, CallError>> + Send + Unpin {
+    ) -> impl Stream<Item = Result<CreateImageInfo, Unpulled>> + Send + Unpin {
         let version = self.docker.client_version();
         // Only the brackets of an IPv6 address are nothing for a query.
         let from = repository.replace('[', "%5B").replace(']', "%5D");
@@ -176,7 +182,8 @@ impl Engine {
         );
         let address = self.address.clone();
         let what = format!("pulling {repository}@{digest}");
-        Box::pin(pull::story(Arc::clone(&self.socket), path))
+        let request = Request::post(path).body(Empty::<Bytes>::new());
+        Box::pin(story::of(Arc::clone(&self.socket), request))
             .map(move |line| line.map_err(|error| unpulled(&address, &what, &error)))
     }
 

@@ -22,6 +22,7 @@ use super::machine::{Entry, Found, Machine, Replaced, Trouble};
 use crate::answer::CallError;
 use crate::names::{EnvKey, PlainValue, ServiceName};
 use crate::operation::stamp_prefix;
+use crate::provenance::Provenance;
 use crate::words::{plain, shell};
 
 /// Largest file that is read, in bytes. Compose reads it whole on every call, so a real one is far smaller.
@@ -55,6 +56,28 @@ pub fn values<'k>(text: &[u8], keys: &'k [EnvKey]) -> Result<BTreeMap<&'k str, Z
         drop(Zeroizing::new(values.next(&entry)));
     }
     Ok(keys.iter().filter_map(|key| Some((key.as_str(), values.take(key.as_str())?))).collect())
+}
+
+/// Which deploys of `services` the env file at `path` of `machine` tells of.
+///
+/// # Errors
+/// As for [`EnvFile::read_stamp`].
+pub async fn runs(
+    machine: &Machine,
+    path: &Path,
+    services: &[ServiceName],
+) -> Result<Vec<(ServiceName, Provenance)>, CallError> {
+    // Only read: nothing is this one's own.
+    let file = EnvFile { machine: machine.clone(), path: path.to_owned(), prefix: String::new() };
+    let Found { bytes, .. } = file.read().await?;
+    let mut runs = Vec::new();
+    for service in services {
+        let Some(key) = Provenance::key(service) else { continue };
+        let found = text::value(&bytes, key.as_str()).map_err(|line| file.unclosed(line))?;
+        let told = found.and_then(|found| Provenance::read(std::str::from_utf8(&found.value).ok()?));
+        runs.extend(told.map(|told| (service.clone(), told)));
+    }
+    Ok(runs)
 }
 
 impl EnvFile {

@@ -3,6 +3,8 @@
 //! What it does not do is the point: no TLS in this release, no proxy taken from the environment, no redirect followed,
 //! no credential sent, nothing decompressed. The answer reaches the caller as the far side gave it.
 
+mod opened;
+
 use std::error::Error as _;
 use std::fmt;
 use std::io;
@@ -11,7 +13,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Body, Incoming};
-use hyper::client::conn::http1;
+use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper::header::{
     ACCEPT, CONNECTION, CONTENT_LENGTH, HOST, HeaderValue, LOCATION, TRANSFER_ENCODING, USER_AGENT,
 };
@@ -19,6 +21,8 @@ use hyper::{Method, Response, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
+
+pub use opened::{Opened, open};
 
 use crate::words::{quoted, seconds};
 
@@ -175,27 +179,10 @@ async fn exchange(request: &Request<'_>, bounds: Bounds) -> Result<Response<Byte
     let until = deadline(bounds.within);
     let late = |stage| Failure::TimedOut { stage, after: bounds.within };
     let message = message(request)?;
-
-    let stream =
-        timeout_at(until, connect(request.authority)).await.map_err(|_| late(Stage::Connecting))??;
-    let (mut sender, connection) = http1::Builder::new()
-        .max_header_size(HEADER_BYTES)
-        .max_headers(HEADERS)
-        .max_buf_size(BUFFER_BYTES)
-        .handshake(TokioIo::new(stream))
-        .await
-        .map_err(|error| classified(&error))?;
-
+    let (mut sender, connection) = dial(request.authority, until, bounds.within).await?;
     let answer = async {
-        let response = timeout_at(until, sender.send_request(message))
-            .await
-            .map_err(|_| late(Stage::Answering))?
-            .map_err(|error| classified(&error))?;
+        let response = begun(&mut sender, message, until, bounds.within).await?;
         let (head, body) = response.into_parts();
-        // Whoever stands between may go by the other one of the two (RFC 9112, 6.3: an attempt at smuggling).
-        if head.headers.contains_key(CONTENT_LENGTH) && head.headers.contains_key(TRANSFER_ENCODING) {
-            return Err(Failure::Malformed("it has a length and is chunked as well".to_owned()));
-        }
         let body =
             timeout_at(until, collect(body, bounds.body_bytes)).await.map_err(|_| late(Stage::Reading))??;
         Ok(Response::from_parts(head, body))
@@ -210,6 +197,45 @@ async fn exchange(request: &Request<'_>, bounds: Bounds) -> Result<Response<Byte
         result = answer => result,
         result = driven => result,
     }
+}
+
+type Sender = SendRequest<Empty<Bytes>>;
+
+/// A connection that waits for its request.
+async fn dial(
+    authority: &str,
+    until: Instant,
+    within: Duration,
+) -> Result<(Sender, Connection<TokioIo<TcpStream>, Empty<Bytes>>), Failure> {
+    let late = |_| Failure::TimedOut { stage: Stage::Connecting, after: within };
+    let stream = timeout_at(until, connect(authority)).await.map_err(late)??;
+    http1::Builder::new()
+        .max_header_size(HEADER_BYTES)
+        .max_headers(HEADERS)
+        .max_buf_size(BUFFER_BYTES)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| classified(&error))
+}
+
+/// The answer up to its headers.
+async fn begun(
+    sender: &mut Sender,
+    message: hyper::Request<Empty<Bytes>>,
+    until: Instant,
+    within: Duration,
+) -> Result<Response<Incoming>, Failure> {
+    let late = |_| Failure::TimedOut { stage: Stage::Answering, after: within };
+    let response = timeout_at(until, sender.send_request(message))
+        .await
+        .map_err(late)?
+        .map_err(|error| classified(&error))?;
+    // Whoever stands between may go by the other one of the two (RFC 9112, 6.3: an attempt at smuggling).
+    let headers = response.headers();
+    if headers.contains_key(CONTENT_LENGTH) && headers.contains_key(TRANSFER_ENCODING) {
+        return Err(Failure::Malformed("it has a length and is chunked as well".to_owned()));
+    }
+    Ok(response)
 }
 
 fn message(request: &Request<'_>) -> Result<hyper::Request<Empty<Bytes>>, Failure> {

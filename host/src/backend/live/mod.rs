@@ -43,6 +43,7 @@ use crate::config::Config;
 use crate::gate::ask::Ask;
 use crate::names::{ConfigName, ContainerName, RuntimeName, ServiceName};
 use crate::operation::{Activate, Deliver, ExpectHealth, HealthTarget, Operation, stamp_prefix};
+use crate::provenance::{Mark, Provenance};
 use crate::step::Step;
 use activation::{Activation, EarlyCheck, Started};
 use channels::Channels;
@@ -64,6 +65,8 @@ pub struct FarSides {
     sites: BTreeMap<RuntimeName, Site>,
     /// The containers that this run started: they must still be the same ones when their health is good.
     started: Mutex<BTreeMap<(RuntimeName, ContainerName), Started>>,
+    /// What changes leave on their targets.
+    mark: Option<Mark>,
     /// Checks that were begun while an image was delivered.
     early: Mutex<Vec<(Activate, EarlyCheck)>>,
 }
@@ -82,9 +85,16 @@ impl FarSides {
                 .map(|(name, runtime)| (name.clone(), Site::new(runtime.clone())))
                 .collect(),
             started: Mutex::new(BTreeMap::new()),
+            mark: None,
             early: Mutex::new(Vec::new()),
             config: config.clone(),
         }
+    }
+
+    /// The same; changes leave this mark.
+    #[must_use]
+    pub fn marking(self, mark: Mark) -> Self {
+        Self { mark: Some(mark), ..self }
     }
 
     /// Where the values of secrets are.
@@ -150,6 +160,9 @@ impl FarSides {
             Operation::InspectContainer(call) => {
                 let engine = self.engine(&call.runtime).await?;
                 Ok(Answer::Container(container::inspect(engine, call).await?))
+            }
+            Operation::ReadRuns { runtime, services } => {
+                Ok(Answer::Runs(stoppable(ask, self.runs(runtime, services)).await?))
             }
             Operation::Diagnose(far_side) => {
                 let found = stoppable(ask, Box::pin(self.diagnose(far_side))).await?;
@@ -283,7 +296,8 @@ impl FarSides {
     async fn delivery<'a>(&'a self, ask: &Ask<'a>, call: &'a Deliver) -> Result<Delivery<'a>, CallError> {
         let engine = self.engine(&call.runtime).await?;
         let authority = self.authority_for(self.site(&call.runtime)?).await?;
-        Delivery::new(engine, &authority, artifact(ask)?, call, &self.config.limits)
+        let registry = self.registry().await?;
+        Delivery::new(engine, registry, authority.as_deref(), artifact(ask)?, call, &self.config.limits)
     }
 
     async fn activation<'a>(
@@ -295,7 +309,26 @@ impl FarSides {
         let site = self.site(&call.runtime)?;
         let env_file = site.env_file(&self.channels).await?.to_owned();
         let machine = site.machine(&self.channels).await?.clone();
-        Activation::new(engine, machine, &site.runtime, env_file, artifact(ask)?, call, &self.config.limits)
+        let new = Activation::new(
+            engine,
+            machine,
+            &site.runtime,
+            env_file,
+            artifact(ask)?,
+            call,
+            &self.config.limits,
+        )?;
+        Ok(new.marking(self.mark.as_ref()))
+    }
+
+    async fn runs(
+        &self,
+        runtime: &RuntimeName,
+        services: &[ServiceName],
+    ) -> Result<Vec<(ServiceName, Provenance)>, CallError> {
+        let site = self.site(runtime)?;
+        let env_file = site.env_file(&self.channels).await?;
+        env_file::runs(site.machine(&self.channels).await?, env_file, services).await
     }
 
     /// The registry as this machine reaches it.
@@ -310,16 +343,13 @@ impl FarSides {
     }
 
     /// The registry's host and port as the engine of `site` reaches it: on the loopback that both are on, or through this
-    /// machine's.
-    async fn authority_for(&self, site: &Site) -> Result<String, CallError> {
+    /// machine's. Nothing for the engine of a third machine.
+    async fn authority_for(&self, site: &Site) -> Result<Option<String>, CallError> {
         let registry = &self.config.registry;
         match &site.runtime.via {
-            via if *via == registry.via => Ok(registry.url.authority.clone()),
-            None => self.channels.authority(registry.via.as_ref(), &registry.url.authority).await,
-            Some(via) => Err(CallError::Unavailable(format!(
-                "the engine on {via} cannot reach the registry: it is on the loopback of another machine; this release delivers to \
-                 the machine of the registry and to this one (registry.via)"
-            ))),
+            via if *via == registry.via => Ok(Some(registry.url.authority.clone())),
+            None => self.channels.authority(registry.via.as_ref(), &registry.url.authority).await.map(Some),
+            Some(_) => Ok(None),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The artifact registry: a commit looked up and proved. What the registry says about itself is never believed; every
 //! document is bounded, hashed here and compared with the digest it was asked for by.
 
+mod content;
 mod diagnose;
 mod document;
 #[cfg(test)]
@@ -13,8 +14,12 @@ mod retry;
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
+pub use content::Content;
 pub use diagnose::diagnose;
-use document::{Descriptor, Document, ImageConfig, Manifest};
+pub use document::Descriptor;
+use document::{Document, ImageConfig, Manifest};
 use fetch::Repository;
 use platform::{Platform, best};
 
@@ -22,7 +27,7 @@ use super::http;
 use crate::answer::CallError;
 use crate::artifact::{Artifact, Identity};
 use crate::config::{Limits, RegistryConfig};
-use crate::names::Digest;
+use crate::names::{Digest, ImageName};
 use crate::operation::Resolve;
 use crate::progress::Watcher;
 use crate::words::{listed, quoted};
@@ -64,13 +69,7 @@ impl RegistryClient {
     /// - [`CallError::Mismatch`]: what it holds contradicts its digest, itself, this machine's platform or the labels;
     /// - [`CallError::Other`]: it redirects, asks for credentials or refuses.
     pub async fn resolve(&self, call: &Resolve, watcher: &dyn Watcher) -> Result<Artifact, CallError> {
-        let repository = Repository {
-            registry: &self.registry,
-            name: &call.repository,
-            document_bytes: self.document_bytes,
-            until: http::deadline(self.within),
-            watcher,
-        };
+        let repository = self.repository(&call.repository, http::deadline(self.within), watcher);
         watcher.note(&format!("looking up {}:{}", call.repository, call.commit));
         let served = repository.digest_of(&call.commit).await?;
         let identity = match repository.manifest(&served).await? {
@@ -83,6 +82,15 @@ impl RegistryClient {
             repository: call.repository.clone(),
             identity: Some(identity),
         })
+    }
+
+    fn repository<'a>(
+        &'a self,
+        name: &'a ImageName,
+        until: Instant,
+        watcher: &'a dyn Watcher,
+    ) -> Repository<'a> {
+        Repository { registry: &self.registry, name, document_bytes: self.document_bytes, until, watcher }
     }
 
     /// A tag that points to one image.

@@ -296,7 +296,9 @@ fn the_host_asks_for_itself() {
     assert_eq!(decision.policies, ["doctor-diagnoses"]);
 
     let bare = Folder::new();
-    fs::remove_file(bare.path().join("doctor.cedar")).unwrap();
+    for rules in ["doctor.cedar", "runs.cedar"] {
+        fs::remove_file(bare.path().join(rules)).unwrap();
+    }
     insta::assert_snapshot!(reason(&bare.load(), &asked), @r#"
     policy denies Action::"diagnose" on FarSide::"registry"
     to BuiltIn::"doctor".

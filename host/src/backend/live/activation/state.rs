@@ -128,7 +128,8 @@ mod tests {
         });
         let shown: bollard::models::ContainerInspectResponse = serde_json::from_value(shown).expect("shown");
         let labels = revision.map(|revision| (REVISION_LABEL.to_owned(), revision.to_owned()));
-        let image = ImageFacts { id: "sha256:1".to_owned(), labels: labels.into_iter().collect() };
+        let (id, labels) = ("sha256:1".to_owned(), labels.into_iter().collect());
+        let image = ImageFacts { id, labels, layers: Vec::new() };
         (ContainerFacts::try_from(shown).expect("facts"), image)
     }
 

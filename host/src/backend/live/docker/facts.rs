@@ -22,6 +22,8 @@ pub struct ImageFacts {
     pub id: String,
     /// The labels of its configuration.
     pub labels: BTreeMap<String, String>,
+    /// Its uncompressed layers by their digests, lowest first.
+    pub layers: Vec<String>,
 }
 
 impl TryFrom<ImageInspect> for ImageFacts {
@@ -31,6 +33,7 @@ impl TryFrom<ImageInspect> for ImageFacts {
         Ok(Self {
             id: found.id.ok_or(Lacks("it shows an image without an id"))?,
             labels: found.config.and_then(|config| config.labels).into_iter().flatten().collect(),
+            layers: found.root_fs.and_then(|root| root.layers).unwrap_or_default(),
         })
     }
 }

@@ -28,16 +28,31 @@ pub async fn bounded<T>(
     }
 }
 
+/// Why a pull brought nothing.
+pub struct Unpulled {
+    /// In words.
+    pub error: CallError,
+    /// Whether the engine found no way to the registry, as Go's network library tells it.
+    pub unreached: bool,
+}
+
 /// Of a pull. The engine answers 500 when it does not get through to the registry: that may pass.
-pub fn unpulled(address: &str, what: &str, error: &Error) -> CallError {
-    match (failed(address, what, error), error) {
+pub fn unpulled(address: &str, what: &str, error: &Error) -> Unpulled {
+    let said = match error {
+        Error::DockerResponseServerError { message, .. } => message.as_str(),
+        Error::DockerStreamError { error } => error.as_str(),
+        _ => "",
+    };
+    let unreached = ["dial tcp", "while waiting for connection"].iter().any(|words| said.contains(words));
+    let error = match (failed(address, what, error), error) {
         (CallError::Other(text), Error::DockerResponseServerError { status_code: 500.., .. }) => {
             CallError::Unavailable(format!(
                 "{text}; check that the registry runs and that the engine reaches it there"
             ))
         }
         (other, _) => other,
-    }
+    };
+    Unpulled { error, unreached }
 }
 
 /// What the engine, the library or the connection says, sorted.

@@ -65,6 +65,16 @@ impl Repository<'_> {
     /// [`CallError::Mismatch`] if the content has another digest or is no such document, [`CallError::Unavailable`]
     /// if the registry did not answer in time or fails, [`CallError::Other`] for any other status.
     pub async fn manifest(&self, digest: &Digest) -> Result<Document, CallError> {
+        let (served, body) = self.served(digest).await?;
+        Document::parse(&served, &body)
+            .map_err(|why| CallError::Mismatch(format!("the manifest {digest} of {}: {why}", self.name)))
+    }
+
+    /// The content type and the bytes of the index or manifest with this digest.
+    ///
+    /// # Errors
+    /// As [`Self::manifest`], but for what only reading it shows.
+    pub async fn served(&self, digest: &Digest) -> Result<(String, Bytes), CallError> {
         let path = path(self.registry, self.name, "manifests", digest.as_str());
         let response = self.content(&path, ACCEPT).await?;
         let served = http::header(&response, CONTENT_TYPE).unwrap_or_default();
@@ -77,8 +87,7 @@ impl Repository<'_> {
             )));
         }
         self.verify(&path, response.body(), digest)?;
-        Document::parse(served, response.body())
-            .map_err(|why| CallError::Mismatch(format!("the manifest {digest} of {}: {why}", self.name)))
+        Ok((served.to_owned(), response.into_body()))
     }
 
     /// The small blob that `descriptor` points to.
@@ -159,7 +168,8 @@ impl Repository<'_> {
         }
     }
 
-    fn no_answer(&self, error: &HttpError) -> CallError {
+    /// No complete answer came, in words.
+    pub fn no_answer(&self, error: &HttpError) -> CallError {
         let authority = &self.registry.url.authority;
         match &error.failure {
             Failure::TimedOut { .. } => CallError::Unavailable(format!(
@@ -175,11 +185,13 @@ impl Repository<'_> {
         }
     }
 
-    fn url(&self, path: &str) -> String {
+    /// As messages name it.
+    pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.registry.url.authority)
     }
 
-    fn left(&self) -> std::time::Duration {
+    /// Until all reads must be done.
+    pub fn left(&self) -> std::time::Duration {
         self.until.saturating_duration_since(Instant::now())
     }
 }
@@ -190,7 +202,7 @@ pub fn path(registry: &RegistryConfig, repository: &ImageName, kind: &str, refer
 }
 
 /// A status that is neither an answer nor "not there".
-fn refusal(
+pub fn refusal(
     request: &Request<'_>,
     response: &Response<Bytes>,
     status: StatusCode,

@@ -1,5 +1,5 @@
-//! The story of a pull, line by line as the engine tells it. Read here and not by the library, which would go on for as
-//! long as a line does not end, deaf to every deadline.
+//! The story of a pull or a load, line by line as the engine tells it. Read here and not by the library, which would go on
+//! for as long as a line does not end, deaf to every deadline.
 
 use std::io;
 use std::path::Path;
@@ -9,9 +9,9 @@ use bollard::errors::Error;
 use bollard::models::CreateImageInfo;
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt, stream};
-use http_body_util::{BodyExt, Empty};
-use hyper::body::Incoming;
-use hyper::{Request, Response};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+use hyper::{Request, Response, http};
 use serde::Deserialize;
 
 use super::transport::{TooLong, ask};
@@ -19,10 +19,16 @@ use super::transport::{TooLong, ask};
 /// Longest line, in bytes; an engine's are some hundred.
 const LINE: usize = 64 << 10;
 
-/// The answer to `POST path`, in lines; the first error is the last of them.
-pub fn story(socket: Arc<Path>, path: String) -> impl Stream<Item = Result<CreateImageInfo, Error>> + Send {
+/// The answer to `request`, in lines; the first error is the last of them.
+pub fn of<B>(
+    socket: Arc<Path>,
+    request: http::Result<Request<B>>,
+) -> impl Stream<Item = Result<CreateImageInfo, Error>> + Send
+where
+    B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+{
     let begun = async move {
-        match begin(socket, &path).await {
+        match begin(socket, request).await {
             Ok(body) => Lines { body: Some(body), unread: BytesMut::new() },
             Err(error) => return stream::once(async { Err(error) }).left_stream(),
         }
@@ -32,9 +38,11 @@ pub fn story(socket: Arc<Path>, path: String) -> impl Stream<Item = Result<Creat
     stream::once(begun).flatten()
 }
 
-async fn begin(socket: Arc<Path>, path: &str) -> Result<Incoming, Error> {
-    let request = Request::post(path).body(Empty::<Bytes>::new())?;
-    let response = ask(socket, request).await?;
+async fn begin<B>(socket: Arc<Path>, request: http::Result<Request<B>>) -> Result<Incoming, Error>
+where
+    B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+{
+    let response = ask(socket, request?).await?;
     if response.status().is_success() {
         return Ok(response.into_body());
     }
@@ -123,6 +131,7 @@ fn understood(line: &[u8]) -> Result<CreateImageInfo, Error> {
 
 #[cfg(test)]
 mod tests {
+    use http_body_util::Empty;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::UnixListener;
 
@@ -147,7 +156,8 @@ mod tests {
             let last = pieces.last().expect("one").repeat(1000);
             while for_ever && client.write_all(last.as_bytes()).await.is_ok() {}
         });
-        let lines = story(socket.into(), "/images/create?x=1".to_owned());
+        let request = Request::post("/images/create?x=1").body(Empty::<Bytes>::new());
+        let lines = of(socket.into(), request);
         let told = lines.map(|line| line.map(|line| line.status.unwrap_or_default())).collect().await;
         engine.await.expect("an engine without a failed assertion");
         told

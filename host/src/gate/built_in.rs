@@ -1,0 +1,47 @@
+//! Questions of the host's own commands: through the same gate as a plugin's, each through one of its own, and kept in no
+//! journal.
+
+use std::sync::Arc;
+
+use super::halt::Halt;
+use super::{Gate, Subject, Unheard};
+use crate::answer::{Answer, CallError};
+use crate::backend::Backend;
+use crate::backend::live::FarSides;
+use crate::journal::Log;
+use crate::operation::Operation;
+use crate::policy::{BuiltIn, Context, Policy, Principal};
+use crate::progress::Interrupt;
+
+/// Which command asks, and whom.
+pub struct Asking<'a> {
+    /// What decides.
+    pub policy: &'a Arc<Policy>,
+    /// The command.
+    pub built_in: BuiltIn,
+    /// Operator and time.
+    pub context: Context,
+    /// What is asked.
+    pub far: &'a Arc<FarSides>,
+}
+
+impl Asking<'_> {
+    /// Asks once.
+    ///
+    /// # Errors
+    /// The outer error is a bug; the inner one says why there is no answer.
+    pub async fn ask(self, operation: Operation) -> Result<Result<Answer, CallError>, Halt> {
+        let subject =
+            Subject { principal: Principal::BuiltIn { built_in: self.built_in }, context: self.context };
+        let mut gate = Gate::new(
+            Arc::clone(self.policy),
+            subject,
+            Log::Unkept,
+            Backend::Observing(Arc::clone(self.far)),
+            Arc::new(Unheard),
+            Interrupt::pair().1,
+            1,
+        );
+        gate.perform(operation).await
+    }
+}
