@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::names::{RuntimeName, ServiceName};
-use crate::operation::{AwaitRollout, HealthTarget, InspectWorkload, Operation, stamp_prefix};
+use crate::operation::{AwaitRollout, HealthTarget, InspectWorkload, Operation, Retain, stamp_prefix};
 
 /// What is done. The names are those of the policy schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -36,6 +36,8 @@ pub enum Action {
     Rollback,
     /// See whether a far side is as it has to be.
     Diagnose,
+    /// Take its name from an old image, and with the last one the image.
+    RemoveImage,
 }
 
 impl Action {
@@ -46,7 +48,7 @@ impl Action {
     }
 
     /// Every action, in the order of a deploy.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::ResolveArtifact,
         Self::DeliverImage,
         Self::TagImage,
@@ -60,6 +62,7 @@ impl Action {
         Self::RequireSecret,
         Self::Rollback,
         Self::Diagnose,
+        Self::RemoveImage,
     ];
 
     /// The id in the policy schema.
@@ -79,6 +82,7 @@ impl Action {
             Self::RequireSecret => "requireSecret",
             Self::Rollback => "rollback",
             Self::Diagnose => "diagnose",
+            Self::RemoveImage => "removeImage",
         }
     }
 }
@@ -304,6 +308,7 @@ impl Operation {
             Self::ReadRuns { .. } => {
                 one(Action::Diagnose, Resource::new(ResourceType::FarSide, self.target()))
             }
+            Self::Retain(call) => call.accesses(),
             // Taking back is a right of its own on whatever the change touched.
             Self::Undo { change } => change
                 .accesses()
@@ -311,6 +316,14 @@ impl Operation {
                 .map(|access| Access { action: Action::Rollback, ..access })
                 .collect(),
         }
+    }
+}
+
+impl Retain {
+    fn accesses(&self) -> Vec<Access> {
+        let image = |name| Resource::on(ResourceType::Image, &self.runtime, name);
+        let access = |name| Access { action: Action::RemoveImage, resource: image(name) };
+        self.names.iter().map(access).collect()
     }
 }
 

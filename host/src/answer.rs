@@ -100,6 +100,15 @@ pub struct SecretPresence {
     pub length: usize,
 }
 
+/// What a retention of images did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retained {
+    /// Image names that are gone, with their tag.
+    pub removed: Vec<String>,
+    /// Why something stays that was to go; nothing where nothing does.
+    pub left: Option<String>,
+}
+
 /// The answer to one operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "value", rename_all = "camelCase")]

@@ -19,7 +19,7 @@ use crate::artifact::Artifact;
 use crate::backend::{Answered, Backend, Unreached};
 use crate::journal::Log;
 use crate::operation::{ArtifactRef, Kind, Operation};
-use crate::policy::{Context, Decision, Policy, Principal, Request};
+use crate::policy::{BuiltIn, Context, Decision, Policy, Principal, Request};
 use crate::progress::{Interrupt, Unwatched, Watcher};
 use crate::step::{Pass, Step};
 
@@ -62,8 +62,10 @@ pub struct Gate {
     audience: Arc<dyn Audience>,
     interrupt: Interrupt,
     call_limit: u64,
+    /// How many steps came before this door's first.
+    before: u32,
     steps: Vec<Step>,
-    /// The failure path, as far as it was foreseen.
+    /// What the host itself would do, as far as it was foreseen.
     foreseen: Vec<Step>,
     changed: bool,
 }
@@ -87,10 +89,18 @@ impl Gate {
             audience,
             interrupt,
             call_limit,
+            before: 0,
             steps: Vec::new(),
             foreseen: Vec::new(),
             changed: false,
         }
+    }
+
+    /// Continues the numbers of a pass that had `steps` of them.
+    #[must_use]
+    pub fn following(mut self, steps: u32) -> Self {
+        self.before = steps;
+        self
     }
 
     /// What passed so far.
@@ -99,7 +109,7 @@ impl Gate {
         &self.steps
     }
 
-    /// The failure path, as far as it was foreseen.
+    /// What the host itself would do, as far as it was foreseen: the failure path, and what comes after a proved deploy.
     #[must_use]
     pub fn foreseen(&self) -> &[Step] {
         &self.foreseen
@@ -151,9 +161,18 @@ impl Gate {
     /// change.
     pub fn foresee(&mut self, done: &Step) -> Result<(), Halt> {
         let operation = Operation::Undo { change: Box::new(done.operation.clone()) };
+        self.foresee_by(&self.subject.principal.clone(), operation)
+    }
+
+    /// The same for what a part of the host will do for itself, after everything that the plugin does.
+    pub fn foresee_for(&mut self, built_in: BuiltIn, operation: Operation) -> Result<(), Halt> {
+        self.foresee_by(&Principal::BuiltIn { built_in }, operation)
+    }
+
+    fn foresee_by(&mut self, principal: &Principal, operation: Operation) -> Result<(), Halt> {
         let seq = self.next();
         let kind = operation.kind(self.changed);
-        let (verdict, requests) = self.decide(operation.accesses());
+        let (verdict, requests) = self.decide(principal, operation.accesses());
         let entry = self.intent(seq, kind, &operation, &verdict, &requests)?;
         let outcome = if verdict.allowed { Ok(Answer::Done) } else { Err(denied(&verdict)) };
         let step = self.step(seq, kind, operation, verdict, outcome);
@@ -169,7 +188,7 @@ impl Gate {
     ) -> Result<Result<Answer, CallError>, Halt> {
         let seq = self.next();
         let kind = operation.kind(self.changed);
-        let (verdict, requests) = self.decide(operation.accesses());
+        let (verdict, requests) = self.decide(&self.subject.principal, operation.accesses());
         let entry = match self.intent(seq, kind, &operation, &verdict, &requests) {
             Ok(entry) => Some(entry),
             // Going back is what leaves things clean, so it goes on without a journal that fails.
@@ -261,7 +280,8 @@ impl Gate {
     }
 
     fn next(&self) -> u32 {
-        u32::try_from(self.steps.len() + self.foreseen.len() + 1).unwrap_or(u32::MAX)
+        let here = u32::try_from(self.steps.len() + self.foreseen.len() + 1).unwrap_or(u32::MAX);
+        self.before.saturating_add(here)
     }
 
     fn intent(
@@ -298,11 +318,11 @@ impl Gate {
         }
     }
 
-    fn decide(&self, accesses: Vec<Access>) -> (Decision, Vec<Request>) {
+    fn decide(&self, principal: &Principal, accesses: Vec<Access>) -> (Decision, Vec<Request>) {
         let requests: Vec<Request> = accesses
             .into_iter()
             .map(|access| Request {
-                principal: self.subject.principal.clone(),
+                principal: principal.clone(),
                 access,
                 context: self.subject.context.clone(),
             })

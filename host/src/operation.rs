@@ -20,7 +20,7 @@ pub enum Kind {
     Read,
     /// Must hold before anything changes.
     Gate,
-    /// Changes the world and can be undone.
+    /// Changes the world and can be undone: taken back by the host, or, for a removed image, by delivering it again.
     Change,
     /// Holds what is there after a change against what is expected.
     Verify,
@@ -258,6 +258,21 @@ pub struct ExpectHealth {
     pub within_seconds: u32,
 }
 
+/// `host.retain`: of the images that deploys of one service left in a runtime, the newest stay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retain {
+    /// Where.
+    pub runtime: RuntimeName,
+    /// The names that the service's images have there, without the commit.
+    pub names: Vec<ImageName>,
+    /// How many commits stay, those below among them.
+    pub keep: u32,
+    /// Stay in any case: what is deployed, and what ran before it.
+    pub commits: Vec<Commit>,
+    /// What the engine calls the image that ran before, where one did: it may say no commit.
+    pub image: Option<String>,
+}
+
 /// One thing that the host does, or would do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "operation")]
@@ -332,6 +347,9 @@ pub enum Operation {
         /// Whose.
         services: Vec<ServiceName>,
     },
+    /// Remove old images of a service after a deploy of it; a step of the host's own, never of a plugin.
+    #[serde(rename = "host.retain")]
+    Retain(Retain),
     /// Take a change back; a step of the host's own failure path, never of a plugin.
     #[serde(rename = "host.undo")]
     Undo {
@@ -361,6 +379,7 @@ impl Operation {
             Self::Hold { .. } => "guard.hold",
             Self::Diagnose(_) => "host.diagnose",
             Self::ReadRuns { .. } => "host.runs",
+            Self::Retain(_) => "host.retain",
             Self::Undo { .. } => "host.undo",
         }
     }
@@ -381,6 +400,7 @@ impl Operation {
             | Self::Activate(_)
             | Self::PatchDeployments(_)
             | Self::SyncObject(_)
+            | Self::Retain(_)
             | Self::Undo { .. } => Kind::Change,
             Self::ExpectContainer(_) | Self::ExpectHealth(_) | Self::AwaitRollout(_) => Kind::Verify,
             Self::RequireSecrets { .. }
@@ -446,6 +466,11 @@ impl Operation {
             Self::Hold { .. } => "live".to_owned(),
             Self::Diagnose(far_side) => far_side.id(),
             Self::ReadRuns { runtime, .. } => format!("runs/{runtime}"),
+            Self::Retain(call) => {
+                let names: Vec<_> =
+                    call.names.iter().map(|name| format!("{}/{name}", call.runtime)).collect();
+                names.join(", ")
+            }
             Self::Undo { change } => format!("{} {}", change.name(), change.target()),
         }
     }

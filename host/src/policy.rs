@@ -25,7 +25,7 @@ use cedar_policy::{AuthorizationError, Authorizer, Decision as Effect};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::access::Access;
+use crate::access::{Access, Action};
 use crate::fault::Fault;
 use crate::names::{Digest, Environment, ServiceName};
 pub use problem::{Place, Problem};
@@ -85,18 +85,28 @@ pub enum BuiltIn {
     Doctor,
     /// `host runs`.
     Runs,
+    /// What removes old images after a deploy.
+    Retention,
 }
 
 impl BuiltIn {
-    /// All that ask far sides.
-    pub const ALL: [Self; 2] = [Self::Doctor, Self::Runs];
-
     /// The id in the policy schema.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Doctor => "doctor",
             Self::Runs => "runs",
+            Self::Retention => "retention",
+        }
+    }
+
+    /// The parts of the host that ask for `action`, which no plugin ever does; none for what plugins ask.
+    #[must_use]
+    pub fn asking(action: Action) -> &'static [Self] {
+        match action {
+            Action::Diagnose => &[Self::Doctor, Self::Runs],
+            Action::RemoveImage => &[Self::Retention],
+            _ => &[],
         }
     }
 }
@@ -146,7 +156,7 @@ impl Weekday {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Context {
-    /// That is deployed to; nothing where a part of the host asks, which is about no environment.
+    /// That is deployed to; nothing where a part of the host asks that is about no environment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<Environment>,
     /// Who runs the host.

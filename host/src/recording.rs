@@ -22,10 +22,10 @@ impl Recording {
         &self.0
     }
 
-    /// The step at a place, from 1.
+    /// The step that has this number.
     #[must_use]
     pub fn step(&self, seq: u32) -> Option<&Step> {
-        usize::try_from(seq).ok().and_then(|seq| self.0.get(seq.checked_sub(1)?))
+        self.0.iter().find(|step| step.seq == seq)
     }
 
     /// Whether a later pass may do `operation` at this place.
@@ -113,6 +113,14 @@ mod tests {
         assert!(matches!(recording.admits(1, &operation("b")), Err(Halt::Diverged { seq: 1, .. })));
         assert!(matches!(recording.admits(3, &operation("a")), Err(Halt::Diverged { seq: 3, .. })));
         assert!(matches!(recording.admits(0, &operation("a")), Err(Halt::Diverged { .. })));
+    }
+
+    #[test]
+    fn a_recording_that_continues_another_is_bound_by_its_numbers() {
+        let recording = Recording::new(vec![change(6, "a", "x", "y")]);
+        let operation = Operation::Hold { reason: "a".to_owned() };
+        assert_eq!(recording.admits(6, &operation), Ok(()));
+        assert!(matches!(recording.admits(1, &operation), Err(Halt::Diverged { seq: 1, .. })));
     }
 
     #[test]

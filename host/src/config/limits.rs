@@ -1,4 +1,4 @@
-//! Bounds on everything that comes from outside. The unit is in the name.
+//! Bounds on everything that comes from outside, and on what is kept. The unit is in the name.
 
 use serde::Deserialize;
 
@@ -48,6 +48,8 @@ pub struct Limits {
     pub health_seconds: u64,
     /// Largest health payload, in bytes.
     pub health_bytes: usize,
+    /// Commits of one service whose images stay in a runtime after a deploy. What runs and what ran before it always do.
+    pub images_kept: u32,
 }
 
 impl Default for Limits {
@@ -74,6 +76,7 @@ impl Default for Limits {
             secret_seconds: 20,
             health_seconds: 120,
             health_bytes: 1 << 20,
+            images_kept: 5,
         }
     }
 }

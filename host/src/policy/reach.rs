@@ -92,7 +92,8 @@ fn about(policy: &Policy, vocabulary: &Vocabulary) -> BTreeSet<(Action, Resource
         .collect()
 }
 
-/// Every question about a resource of the type `kind`, those of its owner first. About far sides only the host itself asks.
+/// Every question about a resource of the type `kind`, those of its owner first. Some actions only the host itself
+/// asks for.
 fn questions<'a>(
     action: Action,
     kind: ResourceType,
@@ -100,7 +101,9 @@ fn questions<'a>(
     values: &'a Values,
     ownership: &'a Ownership,
 ) -> impl Iterator<Item = Request> + 'a {
-    let by_host = kind == ResourceType::FarSide;
+    let built_in = BuiltIn::asking(action);
+    // What nobody owns is in no environment.
+    let placeless = kind == ResourceType::FarSide;
     candidates(kind, policy, ownership).into_iter().flat_map(move |(id, owner)| {
         let mut plugins: Vec<&ServiceName> = ownership.services().collect();
         plugins.sort_by_key(|plugin| Some(*plugin) != owner);
@@ -110,15 +113,15 @@ fn questions<'a>(
                 .iter()
                 .map(move |digest| Principal::Plugin { plugin: plugin.clone(), digest: digest.clone() })
         });
-        let asking: Vec<Principal> = if by_host {
-            BuiltIn::ALL.map(|built_in| Principal::BuiltIn { built_in }).into()
-        } else {
-            of_plugins.collect()
-        };
+        let mut asking: Vec<Principal> =
+            built_in.iter().map(|&built_in| Principal::BuiltIn { built_in }).collect();
+        if asking.is_empty() {
+            asking.extend(of_plugins);
+        }
         asking.into_iter().flat_map(move |principal| {
             let resource = Resource::asked_by(principal.plugin(), kind, &id);
             let environments: Vec<Option<&Environment>> =
-                if by_host { vec![None] } else { ownership.environments().iter().map(Some).collect() };
+                if placeless { vec![None] } else { ownership.environments().iter().map(Some).collect() };
             environments.into_iter().flat_map(|environment| values.contexts(environment)).map(
                 move |context| {
                     let access = Access { action, resource: resource.clone() };

@@ -8,7 +8,7 @@
 //!       "resource": { "type": "Container", "id": "main-server/shop" },
 //!       "expect": "permit", "policies": ["owner-activates-compose"] } ] }
 //! ```
-//! A file about a part of the host itself has `builtIn` in the place of `plugin`, and no environment.
+//! A file about a part of the host itself has `builtIn` in the place of `plugin`; about the doctor, no environment.
 //!
 //! A case may name another `plugin`, a component `digest`, a different `context` (only what differs), and a `reason`:
 //! a part of the message that a denial must show.

@@ -8,7 +8,7 @@ use super::parts::DIGEST_SOURCE;
 use super::{
     BuildPart, Decision, DeploymentPart, ErrorPart, ExpectationPart, GuardPart, LastDeployPart, Looked, Mode,
     PluginPart, PolicyPart, RegistryPart, Report, RollbackPart, RunPart, SCHEMA, SecretsPart, SourcePart,
-    StepDecision, StepOutcome, StepPart, TargetPart, VerificationPart, Whereabouts,
+    StepDecision, StepOutcome, StepPart, TargetPart, VerificationPart, Whereabouts, retention_part,
 };
 use crate::answer::{Answer, CallError, Literal};
 use crate::artifact::{Artifact, Pair};
@@ -60,7 +60,7 @@ pub struct Result {
     pub error: Option<ErrorPart>,
 }
 
-/// Puts the report together.
+/// Puts the report together; `foreseen` is what the host itself does, or would do.
 #[must_use]
 pub fn build(facts: &Facts<'_>, steps: &[Step], foreseen: &[Step], result: Result) -> Report {
     let operations = || steps.iter().map(|step| &step.operation);
@@ -114,7 +114,15 @@ pub fn build(facts: &Facts<'_>, steps: &[Step], foreseen: &[Step], result: Resul
         last_deploy: steps.iter().find_map(last_deploy),
         rollback: rollback(facts, previous_commit(steps, facts.commit)),
         steps: steps.iter().map(|step| step_part(step, (facts.argv)(&step.operation))).collect(),
-        failure_path: foreseen.iter().map(|step| step_part(step, None)).collect(),
+        failure_path: foreseen
+            .iter()
+            .filter(|step| matches!(step.operation, Operation::Undo { .. }))
+            .map(|step| step_part(step, None))
+            .collect(),
+        retention: match result.decision {
+            Decision::Planned | Decision::Deployed => foreseen.iter().filter_map(retention_part).collect(),
+            _ => Vec::new(),
+        },
         plugin: facts.plugin.clone(),
         policy: PolicyPart { digest: facts.policy.clone() },
         run: facts.run.clone().map(|id| RunPart { id }),
@@ -333,7 +341,7 @@ pub fn step_part(step: &Step, argv: Option<Vec<String>>) -> StepPart {
     }
 }
 
-fn outcome(step: &Step) -> (StepOutcome, Option<String>) {
+pub(super) fn outcome(step: &Step) -> (StepOutcome, Option<String>) {
     match &step.outcome {
         Err(error) => (error.into(), Some(error.to_string())),
         Ok(Answer::NotAsked) => (StepOutcome::NotAsked, None),

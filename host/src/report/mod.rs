@@ -4,6 +4,7 @@
 mod build;
 mod fault;
 mod parts;
+mod retention;
 mod several;
 mod text;
 
@@ -17,6 +18,7 @@ pub use parts::{
     PolicyPart, RegistryPart, RollbackPart, RunPart, SecretsPart, SourcePart, StepDecision, StepOutcome,
     StepPart, TargetPart, VerificationPart, Whereabouts,
 };
+pub use retention::{RetentionPart, retention_part};
 pub use several::Several;
 pub use text::{Style, duration, render, short, step_line, wrapped};
 
@@ -186,6 +188,10 @@ pub struct Report {
     pub steps: Vec<StepPart>,
     /// What a failure would take back, last change first; empty where that was not asked for.
     pub failure_path: Vec<StepPart>,
+    /// What becomes of old images after a proved deploy, in each runtime; empty where no deploy is planned or proved, and
+    /// in the reports of releases that kept all of them.
+    #[serde(default)]
+    pub retention: Vec<RetentionPart>,
     /// Who knew how.
     pub plugin: Option<PluginPart>,
     /// What decided.

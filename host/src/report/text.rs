@@ -3,7 +3,9 @@
 
 use std::fmt::{self, Write};
 
-use super::{Decision, ExpectationPart, Mode, Report, StepOutcome, StepPart, TargetPart, VerificationPart};
+use super::{
+    Decision, ExpectationPart, Mode, Report, StepOutcome, StepPart, TargetPart, VerificationPart, retention,
+};
 use crate::answer::Literal;
 use crate::names::{Commit, Shape};
 use crate::operation::Kind;
@@ -110,6 +112,7 @@ fn write_report(out: &mut String, report: &Report, style: Style) -> fmt::Result 
         }
     }
     write_guards(out, report, style)?;
+    retention::write(out, &report.retention, style)?;
     if let Some(error) = &report.error {
         let place = match error.step.as_deref() {
             Some(step) => format!(" at {step}"),

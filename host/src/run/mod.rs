@@ -2,6 +2,7 @@
 
 mod conclude;
 mod proof;
+mod retain;
 mod services;
 mod several;
 #[cfg(test)]
@@ -327,7 +328,7 @@ impl Run<'_> {
         };
         let mut observed = self.pass(Backend::Observing(Arc::clone(&self.far))).await?;
         let mut result = self.observed(&mut observed)?;
-        let foreseen = observed.gate.foreseen().to_vec();
+        let mut foreseen = observed.gate.foreseen().to_vec();
         let recording = Recording::new(observed.gate.into_steps());
         if result.decision == Decision::Planned
             && let Err(halt) = agreed.map_or(Ok(()), |agreed| agreed.fits(&recording))
@@ -353,23 +354,33 @@ impl Run<'_> {
         if failed && self.request.on_failure == OnFailure::Rollback {
             undone = take_back(&mut acted.gate).await;
         }
+        let proved = verdict.is_ok();
         let result = conclude_live(self.host, self.request, verdict, acted.gate.steps(), &undone);
+        if proved {
+            foreseen = self.retained(foreseen).await;
+        }
         Ok(self.report(acted.gate.steps(), &foreseen, result))
     }
 
     /// What a pass that changed nothing comes to. The failure path is decided here, before the first change, like
-    /// everything else.
+    /// everything else, and so is what comes after a proved deploy.
     fn observed(&self, passed: &mut Passed) -> Result<RunResult, Fault> {
+        let unwritten = |halt| match halt {
+            Halt::Journal(fault) => fault,
+            other => Fault::internal("gate", other.to_string(), "report this as a bug"),
+        };
         if self.request.on_failure == OnFailure::Rollback {
             let changes: Vec<Step> = Recording::undo_order(passed.gate.steps()).cloned().collect();
             for change in &changes {
-                passed.gate.foresee(change).map_err(|halt| match halt {
-                    Halt::Journal(fault) => fault,
-                    other => Fault::internal("gate", other.to_string(), "report this as a bug"),
-                })?;
+                passed.gate.foresee(change).map_err(unwritten)?;
             }
         }
-        Ok(conclude_observed(self.request, &passed.outcome, passed.gate.steps(), passed.gate.foreseen()))
+        let result =
+            conclude_observed(self.request, &passed.outcome, passed.gate.steps(), passed.gate.foreseen());
+        if result.decision == Decision::Planned {
+            self.foresee_retention(passed).map_err(unwritten)?;
+        }
+        Ok(result)
     }
 
     async fn pass(&self, backend: Backend) -> Result<Passed, Fault> {

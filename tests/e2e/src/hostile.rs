@@ -25,7 +25,11 @@ impl Hostile {
     /// With these deadlines, in seconds.
     #[must_use]
     pub fn in_service(limits: &str) -> Self {
-        let tables = format!("[limits]\n{limits}\n");
+        let mut tables = format!("[limits]\n{limits}\n");
+        // Rows leave images behind, and a table tells of its own row only.
+        if !limits.contains("images-kept") {
+            tables += "images-kept = 1000\n";
+        }
         let stage = Stage::with(Settings { tables, ..Settings::default() });
         let docker = stage.project().docker();
         let engine = FaultyDocker::start(docker, &stage.folder().join("docker.sock")).expect("a stand-in");

@@ -99,11 +99,13 @@ fn every_run_is_in_the_journal() {
     observing compose.activate
     observing compose.expect
     observing health.expect
+    observing host.retain
     live registry.resolve
     live image.deliver
     live compose.activate
     live compose.expect
     live health.expect
+    live host.retain
     ");
     assert_eq!(shown["report"], deployed.json(), "the journal keeps the report as it was printed");
 }

@@ -6,6 +6,7 @@
 mod diagnose;
 mod facts;
 mod load;
+mod names;
 mod story;
 mod transport;
 mod trouble;

@@ -24,6 +24,7 @@ mod kubernetes;
 mod machine;
 pub(super) mod process;
 mod registry;
+mod retention;
 mod site;
 pub mod ssh;
 #[cfg(test)]
@@ -229,6 +230,10 @@ impl FarSides {
                     self.started().insert(key, started.clone());
                 }
                 Ok(after)
+            }
+            Operation::Retain(call) => {
+                let engine = self.engine(&call.runtime).await?;
+                Ok(value(&retention::retain(engine, call, ask).await?)?)
             }
             other => Err(kubernetes::unavailable(other).into()),
         }

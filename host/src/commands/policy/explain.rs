@@ -25,7 +25,8 @@ use crate::run;
 ///
 /// Runs the plugin as `host deploy --dry-run --on-failure rollback` does, offline, and shows for each operation what policy
 /// is asked and which rules answer; for a denial, what would permit it. Ends with code 0 where everything is permitted and 3
-/// where something is not. A plugin ends at its first denial: what it would have asked after it is not known.
+/// where something is not; old images stay where their removal is not, and that denies no deploy. A plugin ends at its first
+/// denial: what it would have asked after it is not known.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -49,7 +50,7 @@ pub struct PolicyExplanation {
     /// Version of these fields.
     #[schemars(extend("const" = SCHEMA))]
     schema_version: u32,
-    /// Everything is permitted, and the plugin came to its end.
+    /// Everything that the deploy needs is permitted, and the plugin came to its end.
     ok: bool,
     /// How the dry run ended.
     decision: Decision,
@@ -71,6 +72,8 @@ pub struct PolicyExplanation {
     operations: Vec<Explained>,
     /// What a failure would take back, last change first; decided before the first change.
     failure_path: Vec<Explained>,
+    /// What the host does about old images after a proved deploy; a denial keeps it from that, and nobody from deploying.
+    retention: Vec<Explained>,
     /// Each rule that decides something of it, by id.
     rules: Vec<RuleFacts>,
     /// What went wrong.
@@ -148,7 +151,8 @@ fn explanation(
     rows: &[OperationRow],
     placeholder_commit: bool,
 ) -> Result<PolicyExplanation, Fault> {
-    let (mut operations, mut failure_path, mut rules) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut operations, mut failure_path, mut retention) = (Vec::new(), Vec::new(), Vec::new());
+    let mut rules = Vec::new();
     for row in rows {
         let operation: Operation = read(&row.operation)?;
         let requests: Vec<Request> = read(&row.requests)?;
@@ -174,6 +178,7 @@ fn explanation(
         };
         match operation {
             Operation::Undo { .. } => failure_path.push(explained),
+            Operation::Retain(_) => retention.push(explained),
             _ => operations.push(explained),
         }
     }
@@ -192,6 +197,7 @@ fn explanation(
         run: report.run,
         operations,
         failure_path,
+        retention,
         rules,
         error: report.error,
     })
@@ -228,6 +234,12 @@ fn write_text(out: &mut String, answer: &PolicyExplanation) -> std::fmt::Result 
     for operation in &answer.failure_path {
         write_operation(out, operation, &answer.commit)?;
     }
+    if !answer.retention.is_empty() {
+        writeln!(out, "\nafter a proved deploy, for old images:")?;
+    }
+    for operation in &answer.retention {
+        write_operation(out, operation, &answer.commit)?;
+    }
     if !answer.rules.is_empty() {
         writeln!(out, "\nrules")?;
     }
@@ -241,6 +253,8 @@ fn write_text(out: &mut String, answer: &PolicyExplanation) -> std::fmt::Result 
         writeln!(out, "\ndenied: a deploy without --on-failure rollback is permitted")
     } else if let Some(error) = &answer.error {
         writeln!(out, "\n{}, which is not for policy to say: {}", answer.decision.as_str(), error.message)
+    } else if denied(&answer.retention) {
+        writeln!(out, "\nthe deploy is permitted; old images stay")
     } else {
         writeln!(out, "\neverything is permitted")
     }

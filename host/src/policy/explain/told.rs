@@ -1,7 +1,7 @@
 //! The message of denials: what was denied, why, and what would permit it, in lines of at most 80 columns where ids
 //! allow. What was denied for one reason stands together.
 
-use super::super::{Principal, Request};
+use super::super::{BuiltIn, Principal, Request};
 use super::Denial;
 use crate::access::Access;
 
@@ -67,15 +67,22 @@ fn proposal(group: &[&Denial]) -> Vec<String> {
     );
     if let Some(asking @ Principal::BuiltIn { built_in }) = principal {
         let (who, what) = (built_in.as_str(), words.join(", "));
+        let (reason, condition) = match built_in {
+            BuiltIn::Doctor => (format!("host doctor may {what} what deploys go through."), ""),
+            BuiltIn::Retention => (
+                format!("After a deploy the host may {what} of earlier deploys."),
+                " when { resource in context.environment }",
+            ),
+        };
         return vec![
             "No policy permits this to anyone. A rule that does:".to_owned(),
             format!("  @id(\"{who}-{}\")", words.join("-")),
-            format!("  @reason(\"host {who} may {what} what deploys go through.\")"),
+            format!("  @reason(\"{reason}\")"),
             "  permit (".to_owned(),
             format!("    principal == {asking},"),
             format!("    action {action},"),
             format!("    {resource}"),
-            "  );".to_owned(),
+            format!("  ){condition};"),
         ];
     }
     vec![

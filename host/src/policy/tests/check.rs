@@ -56,6 +56,18 @@ when { resource in principal.service && context.environment == Environment::"dev
 }
 
 #[test]
+fn a_part_of_the_host_that_asks_for_something_else() {
+    let folder = Folder::with(&rule(
+        "odd",
+        r#"permit (principal == BuiltIn::"doctor", action == Action::"removeImage", resource);"#,
+    ));
+    insta::assert_snapshot!(told(&folder), @r#"
+    policy-unreachable at extra.cedar:1:1: "odd" never applies: no plugin and nothing in entities.json meets its condition
+      help: correct what it is about, or remove it
+    "#);
+}
+
+#[test]
 fn hours_that_never_come() {
     let folder = Folder::with(&rule(
         "odd",

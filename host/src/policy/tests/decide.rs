@@ -5,7 +5,7 @@ use std::fs;
 use super::{Folder, request, retag, service};
 use crate::access::{Action, ResourceType};
 use crate::names::{Digest, Environment};
-use crate::policy::{Decision, Policy, Principal, Request, Weekday};
+use crate::policy::{BuiltIn, Decision, Policy, Principal, Request, Weekday};
 
 fn reason(policy: &Policy, request: &Request) -> String {
     let Decision { allowed, reason, .. } = policy.decide(request);
@@ -322,6 +322,32 @@ fn the_host_asks_for_itself() {
     It is forbidden by "not-now" (extra.cedar:1:1):
       Somebody measures the registry.
     "#);
+}
+
+#[test]
+fn what_removes_old_images_is_told_the_rule_that_lets_it() {
+    let asked = Request {
+        principal: Principal::BuiltIn { built_in: BuiltIn::Retention },
+        ..request("project-manager", Action::RemoveImage, ResourceType::Image, "main-server/project-manager")
+    };
+    let bare = Folder::new();
+    fs::remove_file(bare.path().join("retention.cedar")).unwrap();
+    let told = reason(&bare.load(), &asked);
+    insta::assert_snapshot!(told, @r#"
+    policy denies Action::"removeImage" on Image::"main-server/project-manager"
+    to BuiltIn::"retention" in prod.
+    No policy permits this to anyone. A rule that does:
+      @id("retention-removeImage")
+      @reason("After a deploy the host may removeImage of earlier deploys.")
+      permit (
+        principal == BuiltIn::"retention",
+        action == Action::"removeImage",
+        resource is Image
+      ) when { resource in context.environment };
+    "#);
+    let proposed: Vec<_> = told.lines().skip(3).collect();
+    fs::write(bare.path().join("retention.cedar"), proposed.join("\n")).unwrap();
+    assert!(bare.load().decide(&asked).allowed, "as it says");
 }
 
 #[test]

@@ -54,7 +54,7 @@ async fn deployed() -> Report {
     let steps = scene.deployed().await;
     let verdict = verdict(&Ok(Outcome::Deployed), &steps, &scene.request.commit);
     let result = conclude_live(&scene.host, &scene.request, verdict, &steps, &[]);
-    scene.report(&steps, &[], result)
+    scene.report(&steps, &scene.retained().await, result)
 }
 
 /// The health payload still names the previous commit, and nobody asked for a way back.
@@ -77,7 +77,7 @@ async fn rolled_back() -> Report {
     let verdict = verdict(&Ok(unverified()), &steps, &scene.request.commit);
     let mut undone = Vec::new();
     for step in &foreseen {
-        let Operation::Undo { change } = &step.operation else { panic!("{step:?}") };
+        let Operation::Undo { change } = &step.operation else { continue };
         let target = format!("{} of {}", change.name(), change.target());
         undone.push(Undone { target, result: Ok(()) });
         let mut step = step.clone();

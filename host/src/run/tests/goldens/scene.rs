@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::answer::{Answer, Check, Expectation, Literal};
+use crate::answer::{Answer, Check, Expectation, Literal, Retained};
 use crate::artifact::{Artifact, Identity, Pair, REVISION_LABEL};
 use crate::backend::Backend;
 use crate::backend::live::FarSides;
@@ -22,21 +22,26 @@ use crate::operation::{
     Activate, ArtifactRef, Deliver, ExpectContainer, ExpectHealth, HealthTarget, Operation, Resolve,
     stamp_prefix,
 };
-use crate::policy::{Context, Principal, Weekday};
+use crate::policy::{BuiltIn, Context, Principal, Weekday};
 use crate::progress::{Interrupt, Unwatched, Watcher};
 use crate::recording::Recording;
 use crate::report::{Facts, Mode, PluginPart, Report, RunPart, RunResult, build};
+use crate::run::retain;
 use crate::run::{Host, OnFailure, Request};
 use crate::step::{Pass, Step};
 
 /// The commit that ran before.
 pub const PREVIOUS: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+/// One that ran long ago.
+const OLD: &str = "dddddddddddddddddddddddddddddddddddddddd";
 /// The step that asks for the health.
 pub const HEALTH: usize = 4;
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 const RUN: &str = "20261120T225931Z-0a1b2c";
 const SOURCE: &str = "https://github.com/pikasTech/unidesk";
+/// The number of the step after a deploy whose failure path nobody asked for.
+const AFTERWARDS: u32 = 6;
 /// Milliseconds that the steps of a deploy take.
 const DURATIONS: [u64; 5] = [4, 812, 1890, 31, 2300];
 
@@ -240,6 +245,9 @@ impl Scene {
         for change in &changes {
             gate.foresee(change).expect("a journal");
         }
+        for operation in retain::operations(gate.steps(), self.host.config.limits.images_kept) {
+            gate.foresee_for(BuiltIn::Retention, operation).expect("a journal");
+        }
         let foreseen = gate.foreseen().to_vec();
         let mut steps = gate.into_steps();
         for step in &mut steps {
@@ -316,6 +324,20 @@ impl Scene {
             satisfied: true,
         };
         Answer::Checks(image.into_iter().chain(operation.expected()).map(check).collect())
+    }
+
+    /// What was done about old images: each name that is looked at lost one.
+    pub async fn retained(&self) -> Vec<Step> {
+        let (_, foreseen) = self.predicted(self.operations()).await;
+        let retain = |mut step: Step| {
+            let Operation::Retain(call) = &step.operation else { return None };
+            let removed = call.names.iter().map(|name| format!("{name}:{OLD}")).collect();
+            let retained = Retained { removed, left: None };
+            step.after = Some(serde_json::to_value(retained).expect("JSON"));
+            (step.pass, step.seq, step.duration_ms) = (Pass::Live, AFTERWARDS, 45);
+            Some(step)
+        };
+        foreseen.into_iter().filter_map(retain).collect()
     }
 
     /// The report of a run, with what differs from run to run made the same.
