@@ -66,8 +66,13 @@ impl Stage {
 
     /// Other plugins or policies, or more configuration.
     #[must_use]
-    pub fn with(mut settings: Settings) -> Self {
-        let bench = Bench::from_environment().expect("the lab");
+    pub fn with(settings: Settings) -> Self {
+        Self::on(Bench::from_environment().expect("the lab"), settings)
+    }
+
+    /// The same on another engine.
+    #[must_use]
+    pub fn on(bench: Bench, mut settings: Settings) -> Self {
         let folder = TempDir::with_prefix("host-e2e-").expect("a folder");
         let limits = format!("\n[limits]\nhealth-seconds = {HEALTH_SECONDS}\n");
         if !settings.tables.contains("[limits]") {
