@@ -12,6 +12,7 @@ pub mod behind;
 pub mod component;
 mod contract;
 pub mod hostile;
+pub mod line;
 pub mod misbehaving;
 pub mod table;
 

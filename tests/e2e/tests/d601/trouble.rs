@@ -1,0 +1,90 @@
+//! D601 is out of reach, its connection is cut, or the program is killed.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use e2e::Run;
+use e2e::line::listening;
+use lab::project::{FINDJOB, FRONTEND};
+use lab::snapshot::Snapshot;
+
+use super::{d601, decision, publish, running_there, stage};
+
+#[test]
+fn d601_that_is_down_is_a_missing_channel() {
+    let d601 = d601();
+    let stage = stage(&d601, "unidesk");
+    let commit = publish(&d601, "frontend", "frontend of a lost machine");
+    let before = Snapshot::of_service(stage.project(), &FRONTEND).expect("a snapshot");
+    d601.cut_power().expect("no power");
+
+    for service in ["frontend", "findjob"] {
+        let begun = Instant::now();
+        let run = stage.deploy_as(service, "prod", &commit, &["--run-now"]);
+        assert_eq!(decision(&run), (4, "infra-blocked".to_owned()), "{}{}", run.stdout, run.stderr);
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+        assert!(run.text("/error/message").contains("d601"), "{}", run.stdout);
+        assert_eq!(run.json()["error"]["retryable"], true, "{}", run.stdout);
+    }
+    let after = Snapshot::of_service(stage.project(), &FRONTEND).expect("a snapshot");
+    assert_eq!(before.differences(&after), [""; 0]);
+}
+
+#[test]
+fn d601_is_left_clean_by_a_deploy_that_is_killed() {
+    let d601 = d601();
+    let project = d601.project("unidesk", &[FINDJOB]).expect("a project there");
+    let stage = stage(&d601, "unidesk");
+    let commits =
+        ["findjob of a killed host", "findjob after it"].map(|name| publish(&d601, "findjob", name));
+    let before = listening();
+
+    let mut command =
+        stage.command(&["deploy", "findjob", "--env", "prod", "--commit", &commits[0], "--run-now"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program");
+    let lines = BufReader::new(child.stderr.take().expect("standard error")).lines();
+    assert!(lines.map_while(Result::ok).any(|line| line.contains("image.deliver")), "it is at work");
+    child.kill().expect("killed");
+    child.wait().expect("its end");
+
+    let killed = Instant::now();
+    while listening() != before {
+        assert!(killed.elapsed() < Duration::from_secs(10), "still there: {:?}", listening());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let run = stage.deploy_as("findjob", "prod", &commits[1], &["--run-now", "--wait"]);
+    assert_eq!(decision(&run), (0, "deployed".to_owned()), "{}{}", run.stdout, run.stderr);
+    assert_eq!(running_there(&project, &FINDJOB), [(); 3].map(|()| commits[1].clone()));
+    assert_eq!(listening(), before);
+}
+
+#[test]
+fn d601_whose_connection_is_cut_in_an_activation_says_so_and_is_deployed_again() {
+    let d601 = d601();
+    let project = d601.project("unidesk", &[FINDJOB]).expect("a project there");
+    let stage = stage(&d601, "unidesk");
+    let commits = ["findjob before a cut", "findjob of a cut"].map(|name| publish(&d601, "findjob", name));
+    assert_eq!(stage.deploy_as("findjob", "prod", &commits[0], &["--run-now"]).code, 0);
+
+    let arguments = ["deploy", "findjob", "--env", "prod", "--commit", &commits[1], "--output", "json"];
+    let mut command = stage.command(&arguments);
+    command.args(["--run-now", "--on-failure", "rollback"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program");
+    let mut lines = BufReader::new(child.stderr.take().expect("standard error")).lines();
+    let mut told = lines.by_ref().map_while(Result::ok);
+    assert!(told.any(|line| line.contains("image.deliver")), "the activation is next");
+    std::thread::sleep(Duration::from_millis(500));
+    // Its sessions on D601 die, as those of a network that is gone.
+    let _ = d601.ssh(&["sudo", "pkill", "-KILL", "-u", "deploy", "sshd"]);
+    let rest: Vec<_> = told.collect();
+    let run = Run::from(child.wait_with_output().expect("the program"));
+
+    assert!([1, 4].contains(&run.code), "{}{rest:?}", run.stdout);
+    let message = run.text("/error/message");
+    assert!(message.contains("d601") && message.contains("lost"), "{message}");
+    assert_eq!(run.text("/error/step"), "compose.activate", "{}", run.stdout);
+    let run = stage.deploy_as("findjob", "prod", &commits[1], &["--run-now", "--wait"]);
+    assert_eq!(decision(&run), (0, "deployed".to_owned()), "{}{}", run.stdout, run.stderr);
+    assert_eq!(running_there(&project, &FINDJOB), [(); 3].map(|()| commits[1].clone()));
+}
