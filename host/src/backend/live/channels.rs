@@ -4,14 +4,24 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Mutex, OnceCell};
+use tokio::time::sleep;
 
+use super::delivery::also;
 use super::machine::Machine;
-use super::ssh::{Connection, Forward, LocalEnd, Target};
+use super::ssh::{Connection, Forward, LocalEnd, SshError, Target};
 use crate::answer::CallError;
 use crate::config::{Config, Limits, SshHost};
 use crate::names::ConfigName;
+
+/// How often what the other side refuses is looked at.
+const OFTEN: Duration = Duration::from_millis(100);
+/// How long a server there may refuse, because it is just restarted.
+const RESTART: Duration = Duration::from_secs(10);
+/// How long `ssh` may take to say why something that went through it has failed.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Connections and forwarded ports; all of them end with this value.
 pub struct Channels {
@@ -24,6 +34,14 @@ struct Host {
     connection: OnceCell<Arc<Connection>>,
     /// What is forwarded already.
     forwards: Mutex<Vec<Forward>>,
+}
+
+impl Host {
+    async fn refusal(&self, near: &str, heard: usize) -> Option<SshError> {
+        let forwards = self.forwards.lock().await;
+        let begins = |one: &&Forward| matches!(one.local(), LocalEnd::Tcp(end) if end.to_string() == near);
+        forwards.iter().find(begins)?.refusal(heard)
+    }
 }
 
 impl Channels {
@@ -81,6 +99,40 @@ impl Channels {
         }
     }
 
+    /// Does `work`, which goes through the connection to `via`, by the forward that begins at `near` if there is one. It is
+    /// ended as soon as the connection is lost, or when what is behind the forward keeps refusing. Whoever uses a forward sees
+    /// in both cases no more than a connection that was closed.
+    ///
+    /// # Errors
+    /// What became of the way; otherwise that of `work`.
+    pub async fn through<T>(
+        &self,
+        via: Option<&ConfigName>,
+        near: &str,
+        work: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, CallError> {
+        let Some(via) = via else { return work.await };
+        let host = self.host(via)?;
+        let connection = self.connection(host, via).await?;
+        let heard = connection.heard();
+        let cause = tokio::select! {
+            biased;
+            lost = connection.lost() => return Err(lost.into()),
+            refused = kept_refusing(connection, host, near) => return Err(refused.into()),
+            done = work => match done {
+                Ok(done) => return Ok(done),
+                Err(cause) => cause,
+            },
+        };
+        let why = tokio::select! {
+            biased;
+            lost = connection.lost() => lost,
+            refused = refused(host, near, heard) => refused,
+            () = sleep(LAST_WORDS) => return Err(cause),
+        };
+        Err(also(why.into(), cause.message()))
+    }
+
     async fn forwarded(&self, via: &ConfigName, target: Target) -> Result<LocalEnd, CallError> {
         let host = self.host(via)?;
         let connection = self.connection(host, via).await?;
@@ -109,6 +161,28 @@ impl Channels {
             Ok::<_, CallError>(Arc::new(Connection::connect(via, &host.config, &self.limits).await?))
         };
         host.connection.get_or_try_init(connect).await
+    }
+}
+
+/// Comes back when what is behind the forward that begins at `near` refuses, and still does after the time of a restart.
+async fn kept_refusing(connection: &Connection, host: &Host, near: &str) -> SshError {
+    loop {
+        refused(host, near, connection.heard()).await;
+        let heard = connection.heard();
+        sleep(RESTART).await;
+        if let Some(still) = host.refusal(near, heard).await {
+            return still;
+        }
+    }
+}
+
+/// Comes back when it has refused after the first `heard` lines of what `ssh` says.
+async fn refused(host: &Host, near: &str, heard: usize) -> SshError {
+    loop {
+        if let Some(refusal) = host.refusal(near, heard).await {
+            return refusal;
+        }
+        sleep(OFTEN).await;
     }
 }
 

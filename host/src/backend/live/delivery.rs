@@ -9,12 +9,13 @@ mod stream;
 
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{StreamExt, TryFutureExt};
 use serde::{Deserialize, Serialize};
 use tokio::time::sleep_until;
 
 use self::progress::Progress;
 use self::stream::Stream;
+use super::channels::Channels;
 use super::docker::{Engine, Unpulled};
 use super::http::deadline;
 use super::registry::RegistryClient;
@@ -22,6 +23,7 @@ use crate::answer::CallError;
 use crate::artifact::{Artifact, Identity};
 use crate::backend::change::{Change, Unmade};
 use crate::config::Limits;
+use crate::names::ConfigName;
 use crate::operation::Deliver;
 use crate::progress::{Interrupt, Watcher};
 use crate::words::{plain, seconds};
@@ -42,6 +44,16 @@ pub struct Delivered {
     pub passing: bool,
 }
 
+/// What a delivery goes through.
+pub struct Way<'a> {
+    /// The ways to other machines.
+    pub channels: &'a Channels,
+    /// The machine that the engine is on, or else that of the registry; nothing where both are here.
+    pub via: Option<&'a ConfigName>,
+    /// The registry's host and port as the engine reaches it; nothing where it does not.
+    pub authority: Option<String>,
+}
+
 /// The delivery of one artifact into one engine.
 pub struct Delivery<'a> {
     engine: &'a Engine,
@@ -51,19 +63,20 @@ pub struct Delivery<'a> {
     /// Where the engine pulls from, without the digest: `127.0.0.1:5000/unidesk/project-manager`. Nothing where it reaches
     /// no registry.
     source: Option<String>,
+    way: Way<'a>,
     call: &'a Deliver,
     within: Duration,
 }
 
 impl<'a> Delivery<'a> {
-    /// `authority` is the registry's host and port as the engine reaches it, if it does.
+    /// The way is found already.
     ///
     /// # Errors
     /// `Invalid` where the artifact was not looked up in the registry: without its digest nothing can be pulled.
     pub fn new(
         engine: &'a Engine,
         registry: &'a RegistryClient,
-        authority: Option<&str>,
+        way: Way<'a>,
         artifact: &'a Artifact,
         call: &'a Deliver,
         limits: &Limits,
@@ -73,7 +86,8 @@ impl<'a> Delivery<'a> {
             registry,
             artifact,
             identity: identity(artifact)?,
-            source: authority.map(|authority| format!("{authority}/{}", artifact.repository)),
+            source: way.authority.as_ref().map(|authority| format!("{authority}/{}", artifact.repository)),
+            way,
             call,
             within: Duration::from_secs(limits.delivery_seconds),
         })
@@ -210,7 +224,10 @@ impl<'a> Delivery<'a> {
         let was_there = known.is_some();
         let image = match known {
             Some(image) => image,
-            None => self.stream().send(watcher, interrupt).await?,
+            None => {
+                let sent = self.stream().send(watcher, interrupt);
+                self.way.channels.through(self.way.via, self.registry.authority(), sent).await?
+            }
         };
         let cause = match self.name_it(&image).await {
             Ok(image) => return Ok(Delivered { image, ..before }),
@@ -279,9 +296,15 @@ impl Change for Delivery<'_> {
         let Some(source) = &self.source else {
             return self.send(now, watcher, interrupt).await;
         };
-        match self.pull(source, watcher, interrupt).await {
-            // It does not get through to a registry that this host has just read from.
-            Err(Unpulled { error, unreached: true }) => {
+        let near = self.way.authority.as_deref().unwrap_or_default();
+        let mut no_way = false;
+        let pulled = self.pull(source, watcher, interrupt).map_err(|Unpulled { error, unreached }| {
+            no_way = unreached;
+            error
+        });
+        match self.way.channels.through(self.way.via, near, pulled).await {
+            // A way that is broken is broken for this host, too; otherwise it has just read from that registry.
+            Err(error) if no_way && !matches!(error, CallError::Unreachable { .. }) => {
                 watcher.note("the engine does not reach the registry: sending the image through this host");
                 self.send(now, watcher, interrupt).await.map_err(|unmade| Unmade {
                     error: also(
@@ -291,8 +314,7 @@ impl Change for Delivery<'_> {
                     ..unmade
                 })
             }
-            Err(Unpulled { error, .. }) => self.settle(source, Err(error), now, watcher).await,
-            Ok(()) => self.settle(source, Ok(()), now, watcher).await,
+            pulled => self.settle(source, pulled, now, watcher).await,
         }
     }
 

@@ -48,10 +48,10 @@ use crate::provenance::{Mark, Provenance};
 use crate::step::Step;
 use activation::{Activation, EarlyCheck, Started};
 use channels::Channels;
-use delivery::Delivery;
+use delivery::{Delivery, Way};
 use docker::Engine;
 use health::HealthSource;
-use inside::{Inside, Way};
+use inside::Inside;
 pub use machine::Lock;
 use machine::Machine;
 use registry::RegistryClient;
@@ -154,7 +154,12 @@ impl FarSides {
     pub(super) async fn read(&self, ask: &Ask<'_>) -> Result<Answer, CallError> {
         match ask.operation {
             Operation::Resolve(call) => {
-                let resolved = async { self.registry().await?.resolve(call, ask.watcher).await };
+                let resolved = Box::pin(async {
+                    let registry = self.registry().await?;
+                    let near = registry.authority();
+                    let via = self.config.registry.via.as_ref();
+                    self.channels.through(via, near, registry.resolve(call, ask.watcher)).await
+                });
                 let artifact = stoppable(ask, resolved).await?;
                 Ok(Answer::Artifact(Box::new(artifact)))
             }
@@ -279,7 +284,8 @@ impl FarSides {
                 let prefix = with_stamp.then(|| stamp_prefix(&call.service));
                 let configured =
                     ConfigName::parse(container.as_str()).ok().and_then(|name| self.endpoint(&name));
-                let way = Way { channels: &self.channels, via: self.site(runtime)?.runtime.via.as_ref() };
+                let way =
+                    inside::Way { channels: &self.channels, via: self.site(runtime)?.runtime.via.as_ref() };
                 let inside =
                     Inside { engine, way, container, port: *port, path: path.as_str(), prefix, configured };
                 health::expect(call, &inside, limits, ask.watcher, ask.interrupt).await?
@@ -300,9 +306,11 @@ impl FarSides {
 
     async fn delivery<'a>(&'a self, ask: &Ask<'a>, call: &'a Deliver) -> Result<Delivery<'a>, CallError> {
         let engine = self.engine(&call.runtime).await?;
-        let authority = self.authority_for(self.site(&call.runtime)?).await?;
+        let site = self.site(&call.runtime)?;
+        let via = site.runtime.via.as_ref().or(self.config.registry.via.as_ref());
+        let way = Way { channels: &self.channels, via, authority: self.authority_for(site).await? };
         let registry = self.registry().await?;
-        Delivery::new(engine, registry, authority.as_deref(), artifact(ask)?, call, &self.config.limits)
+        Delivery::new(engine, registry, way, artifact(ask)?, call, &self.config.limits)
     }
 
     async fn activation<'a>(

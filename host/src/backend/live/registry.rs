@@ -60,6 +60,12 @@ impl RegistryClient {
         }
     }
 
+    /// Where it is asked: its host and port.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        &self.registry.url.authority
+    }
+
     /// Looks up the image of a commit, checks the required labels on every platform of it, and learns all names by
     /// which an engine may call it. All reads together last no longer than `registry_seconds`.
     ///

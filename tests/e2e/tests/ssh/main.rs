@@ -6,8 +6,9 @@
 mod leftovers;
 mod trouble;
 
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -48,7 +49,7 @@ fn echo_tcp() -> SocketAddr {
     echo(TcpListener::bind("127.0.0.1:0").expect("a port"))
 }
 
-fn says_back(mut stream: impl std::io::Read + std::io::Write) -> bool {
+fn says_back(mut stream: impl Read + Write) -> bool {
     let mut back = [0; 5];
     stream.write_all(b"hello").and_then(|()| stream.read_exact(&mut back)).is_ok() && back == *b"hello"
 }
@@ -220,7 +221,6 @@ async fn forwards_lead_to_ports_and_to_sockets() {
     let forward = connection.forward(&Target::Tcp(echo_tcp())).await.expect("a forward");
     let LocalEnd::Tcp(local) = *forward.local() else { panic!("no port") };
     assert!(local.ip().is_loopback());
-    forward.check(Duration::from_millis(300)).await.expect("somebody is there");
     assert!(says_back(TcpStream::connect(local).expect("a connection")));
     forward.close().await;
     assert!(TcpStream::connect(local).is_err(), "it still listens");
@@ -234,10 +234,28 @@ async fn forwards_lead_to_ports_and_to_sockets() {
     });
     let forward = connection.forward(&Target::Socket(path)).await.expect("a forward");
     let LocalEnd::Socket(local) = forward.local().clone() else { panic!("no socket") };
-    assert!(says_back(std::os::unix::net::UnixStream::connect(&local).expect("a connection")));
+    assert!(says_back(UnixStream::connect(&local).expect("a connection")));
     drop(forward);
     let gone = tokio::task::spawn_blocking(move || becomes(|| !local.exists())).await;
     assert!(gone.expect("it looked"), "the socket stays");
+}
+
+/// What the other side says of a connection through a forward that it closes.
+async fn refusal(connection: &Connection, target: &Target) -> SshError {
+    let heard = connection.heard();
+    let forward = connection.forward(target).await.expect("a local end");
+    assert!(forward.refusal(heard).is_none(), "nobody used it yet");
+    let looked = tokio::task::spawn_blocking(move || {
+        let mut byte = [0];
+        // Closed or reset: both are no more than an end.
+        let _ = match forward.local() {
+            LocalEnd::Tcp(local) => TcpStream::connect(local).expect("a connection").read(&mut byte),
+            LocalEnd::Socket(local) => UnixStream::connect(local).expect("a connection").read(&mut byte),
+        };
+        assert!(becomes(|| forward.refusal(heard).is_some()), "nothing was said");
+        forward.refusal(heard).expect("said")
+    });
+    looked.await.expect("it looked")
 }
 
 #[tokio::test]
@@ -246,16 +264,14 @@ async fn a_forward_that_leads_nowhere_says_so() {
     let connection = connected(&sshd).await;
     let nobody = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a free port");
     for target in [Target::Tcp(nobody), Target::Socket("/nowhere.sock".into())] {
-        let forward = connection.forward(&target).await.expect("a local end");
-        let error = forward.check(LONG).await.expect_err("nobody is there");
+        let error = refusal(&connection, &target).await;
         assert_eq!((error.code(), error.retryable()), ("ssh-forward-refused", true), "{error}");
         assert!(error.to_string().contains(&target.to_string()), "{error}");
     }
 
     let sshd = Sshd::start(&["AllowTcpForwarding no"]).expect("a server");
     let connection = connected(&sshd).await;
-    let forward = connection.forward(&Target::Tcp(echo_tcp())).await.expect("a local end");
-    let error = forward.check(LONG).await.expect_err("it is forbidden");
+    let error = refusal(&connection, &Target::Tcp(echo_tcp())).await;
     assert_eq!((error.code(), error.retryable()), ("ssh-forward-refused", false), "{error}");
     assert!(error.to_string().contains("forbids it"), "{error}");
 }

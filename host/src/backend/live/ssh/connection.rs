@@ -115,6 +115,12 @@ impl Connection {
         self.line.dropped()
     }
 
+    /// How many lines its master has said so far.
+    #[must_use]
+    pub fn heard(&self) -> usize {
+        self.line.heard.count()
+    }
+
     /// Ends it, and with it all that still goes through it, and waits until nothing of it is left here.
     pub async fn close(self) {
         let line = Arc::clone(&self.line);

@@ -7,11 +7,6 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-use tokio::io::AsyncReadExt;
-use tokio::net::{TcpStream, UnixStream};
-use tokio::time::timeout;
 
 use super::connection::{Connection, Line};
 use super::error::{Refusal, SshError, Trouble};
@@ -22,8 +17,6 @@ use super::said;
 const ATTEMPTS: usize = 10;
 /// Longest name of a socket, in bytes (Linux, `sun_path`).
 const LONGEST: usize = 107;
-/// How often what the master says is looked at.
-const OFTEN: Duration = Duration::from_millis(10);
 
 /// Something on the other side.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,13 +53,11 @@ pub struct Forward {
     local: LocalEnd,
     /// As the master knows it.
     specification: String,
-    /// What the master had said before.
-    heard: usize,
     open: bool,
 }
 
 impl Connection {
-    /// Opens a way to `target`. Whether anything listens there shows only when the way is used: see [`Forward::check`].
+    /// Opens a way to `target`. Whether anything listens there shows only when the way is used: see [`Forward::refusal`].
     ///
     /// # Errors
     /// When the connection is lost, no local end can be made, or `target` is none that `ssh` could be told.
@@ -99,7 +90,7 @@ impl Connection {
             let answer = line.control(&["forward", "-L", &specification]).await?;
             if answer.success {
                 let (line, target) = (Arc::clone(line), target.clone());
-                return Ok(Forward { line, target, local, specification, heard, open: true });
+                return Ok(Forward { line, target, local, specification, open: true });
             }
             if !line.stands().await {
                 return Err(line.dropped());
@@ -125,53 +116,13 @@ impl Forward {
         &self.target
     }
 
-    /// Why a connection through it was closed at once, if the other side said so; to be asked when one was.
+    /// Why a connection through it was closed, if the other side said so after the first `heard` lines; to be asked when
+    /// one was. Which forward it speaks of it does not say.
     #[must_use]
-    pub fn refusal(&self) -> Option<SshError> {
-        let lines = self.line.heard.since(self.heard);
+    pub fn refusal(&self, heard: usize) -> Option<SshError> {
+        let lines = self.line.heard.since(heard);
         let why = lines.iter().rev().find_map(|line| said::refusal(line))?;
         Some(self.line.error(Trouble::ForwardRefused { target: self.target.clone(), why }))
-    }
-
-    /// Connects through it once, and waits for at most `patience` whether that is refused: who takes a connection says
-    /// nothing about it, so the patience is what a success takes. Over a slow line it may be too short to see a refusal.
-    ///
-    /// # Errors
-    /// That nobody takes connections there, or that the connection is lost.
-    pub async fn check(&self, patience: Duration) -> Result<(), SshError> {
-        let begun = Instant::now();
-        let closed = timeout(patience, self.closed()).await;
-        match closed {
-            // Nobody closed it.
-            Err(_) => return Ok(()),
-            Ok(Err(error)) if !self.line.stands().await => {
-                tracing::debug!(%error, "the local end of a forward is gone");
-                return Err(self.line.dropped());
-            }
-            Ok(_) => {}
-        }
-        // The master may close first and say why a moment later.
-        loop {
-            match self.refusal() {
-                Some(error) => return Err(error),
-                None if begun.elapsed() > patience => return Ok(()),
-                None => tokio::time::sleep(OFTEN).await,
-            }
-        }
-    }
-
-    /// Waits until a connection through it is closed by the other side.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is where the host reaches a far side, behind the gate"
-    )]
-    async fn closed(&self) -> io::Result<()> {
-        let mut byte = [0];
-        match &self.local {
-            LocalEnd::Tcp(address) => TcpStream::connect(address).await?.read(&mut byte).await?,
-            LocalEnd::Socket(path) => UnixStream::connect(path).await?.read(&mut byte).await?,
-        };
-        Ok(())
     }
 
     /// Closes it and waits until nothing listens any more. What goes through it at that time goes on to its end.
