@@ -22,7 +22,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
-pub use lab::image::{PushedImage, SampleImage, commit};
+pub use lab::image::{Format, PushedImage, SampleImage, commit};
 pub use lab::project::{BAIDU_NETDISK, CONTAINER, SERVICE, SERVICES, Settings};
 pub use lab::snapshot::{Running, Snapshot};
 pub use sample_service::Behaviour;
@@ -71,7 +71,7 @@ impl Stage {
         Self::on(Bench::from_environment().expect("the lab"), settings)
     }
 
-    /// The same on another engine.
+    /// The same with another engine or registry than those of the lab.
     #[must_use]
     pub fn on(bench: Bench, mut settings: Settings) -> Self {
         let folder = TempDir::with_prefix("host-e2e-").expect("a folder");

@@ -49,6 +49,18 @@ pub fn digest(data: &[u8]) -> String {
     manifest::digest(data)
 }
 
+/// In which media types an image is published, and how its layers are compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// Those of OCI, with gzip.
+    #[default]
+    Oci,
+    /// Those of OCI, with Zstandard.
+    OciZstd,
+    /// Docker's own, with gzip.
+    Docker,
+}
+
 /// An image of the sample service; the same input gives the same bytes.
 #[derive(Clone, Debug)]
 pub struct SampleImage {
@@ -61,6 +73,7 @@ pub struct SampleImage {
     padding: usize,
     entries: Vec<Entry>,
     others: Option<Vec<SampleImage>>,
+    format: Format,
 }
 
 /// What was pushed.
@@ -99,7 +112,15 @@ impl SampleImage {
             padding: 0,
             entries: Vec::new(),
             others: None,
+            format: Format::default(),
         }
+    }
+
+    /// Publishes it in other media types.
+    #[must_use]
+    pub fn format(mut self, format: Format) -> Self {
+        self.format = format;
+        self
     }
 
     /// Makes `/health` behave in this way.
@@ -174,14 +195,15 @@ impl SampleImage {
 
     /// The layers and the manifest of this one image.
     fn manifest(&self) -> Result<(Vec<Layer>, Manifest)> {
-        let mut layers = vec![Layer::program("sample-service", &sample::bytes()?)?];
+        let mut layers = vec![Layer::program("sample-service", &sample::bytes()?, self.format)?];
         if self.padding > 0 {
-            layers.push(Layer::padding(self.padding)?);
+            layers.push(Layer::padding(self.padding, self.format)?);
         }
         if !self.entries.is_empty() {
-            layers.push(Layer::of_entries(&self.entries)?);
+            layers.push(Layer::of_entries(&self.entries, self.format)?);
         }
-        let manifest = Manifest::of(&layers, &self.architecture, &self.entrypoint, &self.env, &self.labels);
+        let manifest =
+            Manifest::of(&layers, &self.architecture, &self.entrypoint, &self.env, &self.labels, self.format);
         Ok((layers, manifest))
     }
 }

@@ -148,6 +148,15 @@ impl Modern {
     ///
     /// Needs root, and must not be called where another one runs at this place.
     pub fn start(place: Place) -> Result<Self> {
+        Self::start_with(place, &[])
+    }
+
+    /// The same engine with Docker's own image store: there the id of an image is the digest of its configuration.
+    pub fn start_with_classic_store(place: Place) -> Result<Self> {
+        Self::start_with(place, &["--feature=containerd-snapshotter=false", "--storage-driver=overlay2"])
+    }
+
+    fn start_with(place: Place, options: &[&str]) -> Result<Self> {
         let programs = programs()?;
         if !programs.is_dir() {
             return Err(missing(&format!("{} has not been made yet", programs.display())));
@@ -155,7 +164,9 @@ impl Modern {
         remove(&place)?;
         let bridge = Bridge::of(&place);
         bridge.make()?;
-        match Engine::launch(place.clone(), command(&programs, &bridge)?) {
+        let mut dockerd = command(&programs, &bridge)?;
+        dockerd.args(options);
+        match Engine::launch(place.clone(), dockerd) {
             Ok(engine) => {
                 let docker = engine.docker().clone();
                 Ok(Self { engine: Some(engine), docker, place })

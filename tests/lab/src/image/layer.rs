@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use flate2::{Compression, write::GzEncoder};
 
-use super::manifest::digest;
+use super::{Format, manifest::digest};
 use crate::{Error, Result};
 
 /// One layer, ready to be sent.
@@ -18,12 +18,12 @@ pub(super) struct Layer {
 
 impl Layer {
     /// An executable file in the root folder.
-    pub fn program(name: &str, content: &[u8]) -> Result<Self> {
-        Self::of_file(name, 0o755, content)
+    pub fn program(name: &str, content: &[u8], format: Format) -> Result<Self> {
+        Self::of_file(name, 0o755, content, format)
     }
 
     /// A file of bytes that look random and are always the same.
-    pub fn padding(size: usize) -> Result<Self> {
+    pub fn padding(size: usize, format: Format) -> Result<Self> {
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
         let words = std::iter::repeat_with(|| {
             // xorshift: good enough to defeat compression.
@@ -33,26 +33,47 @@ impl Layer {
             state.to_le_bytes()
         });
         let content: Vec<u8> = words.flatten().take(size).collect();
-        Self::of_file("padding", 0o644, &content)
+        Self::of_file("padding", 0o644, &content, format)
     }
 
     /// Files and links whose names are written as they are, wherever they lead.
-    pub fn of_entries(entries: &[Entry]) -> Result<Self> {
+    pub fn of_entries(entries: &[Entry], format: Format) -> Result<Self> {
         let archive = raw_archive(entries).map_err(Error::io("archive entries"))?;
-        Self::of_archive("entries", &archive)
+        Self::of_archive("entries", &archive, format)
     }
 
-    fn of_file(name: &str, mode: u32, content: &[u8]) -> Result<Self> {
+    fn of_file(name: &str, mode: u32, content: &[u8], format: Format) -> Result<Self> {
         let archive = archive(name, mode, content).map_err(Error::io(format!("archive {name}")))?;
-        Self::of_archive(name, &archive)
+        Self::of_archive(name, &archive, format)
     }
 
-    fn of_archive(name: &str, archive: &[u8]) -> Result<Self> {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-        let data = encoder.write_all(archive).and_then(|()| encoder.finish());
+    fn of_archive(name: &str, archive: &[u8], format: Format) -> Result<Self> {
+        let data = match format {
+            Format::Oci | Format::Docker => {
+                let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+                encoder.write_all(archive).and_then(|()| encoder.finish())
+            }
+            Format::OciZstd => Ok(zstd(archive)),
+        };
         let data = data.map_err(Error::io(format!("compress {name}")))?;
         Ok(Self { digest: digest(&data), diff_id: digest(archive), data })
     }
+}
+
+/// A frame of Zstandard (RFC 8878) whose blocks are as they were: for whoever unpacks it a frame like any other.
+fn zstd(content: &[u8]) -> Vec<u8> {
+    /// The largest block, and with it the window.
+    const BLOCK: usize = 128 << 10;
+    // Magic number; eight bytes of content size and no checksum; a window of 2^(10 + 7) bytes.
+    let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0xc0, 7 << 3];
+    frame.extend((content.len() as u64).to_le_bytes());
+    let last = content.len().div_ceil(BLOCK).saturating_sub(1);
+    for (number, block) in content.chunks(BLOCK).enumerate() {
+        let header = (block.len() << 3) | usize::from(number == last);
+        frame.extend(&header.to_le_bytes()[..3]);
+        frame.extend(block);
+    }
+    frame
 }
 
 /// A file with its name as content, or a symbolic link.

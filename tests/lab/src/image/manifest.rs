@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, env::consts::ARCH, fmt::Write as _};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::layer::Layer;
+use super::{Format, layer::Layer};
 
 /// This machine's architecture in the words of image manifests.
 pub(super) const ARCHITECTURE: &str = match ARCH.as_bytes() {
@@ -14,11 +14,36 @@ pub(super) const ARCHITECTURE: &str = match ARCH.as_bytes() {
     _ => ARCH,
 };
 
-const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
-const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
-const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+/// Media types of an image's documents and layers.
+struct Types {
+    manifest: &'static str,
+    config: &'static str,
+    layer: &'static str,
+    index: &'static str,
+}
+
+const OCI: Types = Types {
+    manifest: "application/vnd.oci.image.manifest.v1+json",
+    config: "application/vnd.oci.image.config.v1+json",
+    layer: "application/vnd.oci.image.layer.v1.tar+gzip",
+    index: "application/vnd.oci.image.index.v1+json",
+};
+const OCI_ZSTD: Types = Types { layer: "application/vnd.oci.image.layer.v1.tar+zstd", ..OCI };
+const DOCKER: Types = Types {
+    manifest: "application/vnd.docker.distribution.manifest.v2+json",
+    config: "application/vnd.docker.container.image.v1+json",
+    layer: "application/vnd.docker.image.rootfs.diff.tar.gzip",
+    index: "application/vnd.docker.distribution.manifest.list.v2+json",
+};
 const STATEMENT: &str = "application/vnd.in-toto+json";
+
+fn types(format: Format) -> &'static Types {
+    match format {
+        Format::Oci => &OCI,
+        Format::OciZstd => &OCI_ZSTD,
+        Format::Docker => &DOCKER,
+    }
+}
 
 /// A JSON document as it is stored in the registry.
 pub(super) struct Document {
@@ -53,7 +78,9 @@ impl Manifest {
         entrypoint: &str,
         env: &BTreeMap<String, String>,
         labels: &BTreeMap<String, String>,
+        format: Format,
     ) -> Self {
+        let types = types(format);
         let env: Vec<String> = env.iter().map(|(key, value)| format!("{key}={value}")).collect();
         let diff_ids: Vec<&str> = layers.iter().map(|layer| layer.diff_id.as_str()).collect();
         let config = json!({
@@ -69,8 +96,8 @@ impl Manifest {
             },
             "rootfs": { "type": "layers", "diff_ids": diff_ids },
         });
-        let layers = layers.iter().map(|layer| descriptor(LAYER, &layer.digest, layer.data.len()));
-        Self::with(Document::new(CONFIG, config), &layers.collect::<Vec<_>>(), architecture)
+        let layers = layers.iter().map(|layer| descriptor(types.layer, &layer.digest, layer.data.len()));
+        Self::with(Document::new(types.config, config), &layers.collect::<Vec<_>>(), architecture, types)
     }
 
     /// What build tools add to an index to say how an image was made: a manifest that is no image.
@@ -82,23 +109,24 @@ impl Manifest {
             "rootfs": { "type": "layers", "diff_ids": [statement.diff_id] },
         });
         let layers = [descriptor(STATEMENT, &statement.digest, statement.data.len())];
-        Self::with(Document::new(CONFIG, config), &layers, "unknown")
+        Self::with(Document::new(OCI.config, config), &layers, "unknown", &OCI)
     }
 
-    fn with(config: Document, layers: &[Value], architecture: &str) -> Self {
+    fn with(config: Document, layers: &[Value], architecture: &str, types: &Types) -> Self {
         let manifest = json!({
             "schemaVersion": 2,
-            "mediaType": MANIFEST,
+            "mediaType": types.manifest,
             "config": config.descriptor(),
             "layers": layers,
         });
-        let document = Document::new(MANIFEST, manifest);
+        let document = Document::new(types.manifest, manifest);
         Self { document, config, architecture: architecture.to_owned() }
     }
 }
 
 /// An index of images, and of the attestation of the first of them.
-pub(super) fn index(images: &[Manifest], attestation: &Manifest) -> Document {
+pub(super) fn index(images: &[Manifest], attestation: &Manifest, format: Format) -> Document {
+    let index = types(format).index;
     let mut entries: Vec<Value> = images.iter().map(|image| entry(image, "linux")).collect();
     let mut last = entry(attestation, "unknown");
     last["annotations"] = json!({
@@ -106,7 +134,7 @@ pub(super) fn index(images: &[Manifest], attestation: &Manifest) -> Document {
         "vnd.docker.reference.digest": images.first().map(|image| &image.document.digest),
     });
     entries.push(last);
-    Document::new(INDEX, json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": entries }))
+    Document::new(index, json!({ "schemaVersion": 2, "mediaType": index, "manifests": entries }))
 }
 
 /// Whether an object keeps the order of its keys depends on who else uses the JSON library; the bytes must not.

@@ -10,7 +10,7 @@ use oci_client::{
 };
 
 use super::{
-    NAMESPACE, PushedImage, SampleImage,
+    Format, NAMESPACE, PushedImage, SampleImage,
     layer::Layer,
     manifest::{self, Document, Manifest},
 };
@@ -50,11 +50,11 @@ impl SampleImage {
             target.send_image(&layers, &manifest)?;
             images.push(manifest);
         }
-        let statement = Layer::program("statement.json", b"{}")?;
+        let statement = Layer::program("statement.json", b"{}", Format::Oci)?;
         let attestation = Manifest::attestation(&statement);
         target.send_image(&[statement], &attestation)?;
 
-        let index = manifest::index(&images, &attestation);
+        let index = manifest::index(&images, &attestation, self.format);
         target.send_manifest(&self.tag, &index)?;
         Ok(PushedImage { digest: index.digest, ..pushed })
     }
