@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use e2e::line::until;
 use e2e::{Behaviour, Run, SampleImage, Stage, commit};
-use lab::project::FINDJOB;
+use lab::project::{FINDJOB, PROJECT_MANAGER};
 
 use super::{d601, decision, publish, running_there, stage};
 
@@ -89,4 +89,41 @@ fn d601_is_deployed_to_by_many_of_two_machines() {
     let runs = [&first, &second].map(|stage| stage.host(&["runs", "list", "--output", "json"]).json());
     let counts = runs.map(|runs| runs["runs"].as_array().map_or(0, Vec::len));
     assert_eq!(counts, [EACH + 1, EACH + 1], "each machine has the runs of its own");
+}
+
+/// What the main server has on this stage is on D601 too: another service of the same project.
+fn all_on_d601(stage: &Stage) {
+    let file = stage.project().host_toml();
+    let text = std::fs::read_to_string(&file).expect("host.toml");
+    let (head, _) = text.split_once("[runtimes.main-server]").expect("the main server");
+    let (_, tables) = text.split_once("\n[ssh.d601]").expect("D601");
+    let (_, there) = tables.split_once("[runtimes.d601]").expect("its runtime");
+    let (there, _) = there.split_once("\n[limits]").expect("limits");
+    let moved = format!("{head}[runtimes.main-server]{there}\n[ssh.d601]{tables}");
+    std::fs::write(&file, moved).expect("host.toml");
+}
+
+#[test]
+fn d601_takes_two_services_of_one_project_at_once() {
+    let d601 = d601();
+    let project = d601.project("unidesk", &[FINDJOB, PROJECT_MANAGER]).expect("a project there");
+    let (first, second) = (stage(&d601, "unidesk"), stage(&d601, "unidesk"));
+    all_on_d601(&second);
+    let own = project.read_env_file().expect("the env file");
+    let services = [FINDJOB, PROJECT_MANAGER];
+    let commits = services.map(|service| publish(&d601, service.name, "two at once"));
+
+    let both = [
+        begun(first.command(&deploy(FINDJOB.name, &commits[0], &[]))),
+        begun(on_second(&second, &deploy(PROJECT_MANAGER.name, &commits[1], &[]))),
+    ];
+    for run in both.map(ended) {
+        assert_eq!(decision(&run), (0, "deployed".to_owned()), "{}{}", run.stdout, run.stderr);
+    }
+    let stamped = project.read_env_file().expect("the env file");
+    assert!(stamped.starts_with(&own), "what was in it is still there: {stamped}");
+    for (service, commit) in services.iter().zip(&commits) {
+        assert!(stamped.contains(&format!("{}COMMIT={commit}\n", service.stamp_prefix())), "{stamped}");
+        assert_eq!(running_there(&project, service), [(); 3].map(|()| commit.clone()));
+    }
 }
