@@ -4,9 +4,12 @@ use std::process::ExitCode;
 
 use crate::{demo, output::Result};
 
-/// Brings the lab up, with everything as it is in this checkout.
+/// Brings the lab up, with everything as it is in this checkout, plugins too.
 pub fn up() -> Result<ExitCode> {
-    if demo::build()? { demo::lab(&["up"]) } else { Ok(ExitCode::FAILURE) }
+    match demo::components()? {
+        code if code == ExitCode::SUCCESS => demo::lab(&["up"]),
+        code => Ok(code),
+    }
 }
 
 /// Takes it down, or tells of it; that needs no build where there was one.

@@ -18,7 +18,7 @@ Usage: cargo xtask <COMMAND>
 Commands:
   demo            build host and its plugins, and deploy a sample service for real, step by step
   demo --clean    remove everything that the demo made, and nothing else
-  lab up          start an engine, a registry and D601 (a second host behind ssh), to be played with
+  lab up          start an engine, a registry and D601 (a second host behind ssh), with sample services to deploy
   lab status      what of that runs
   lab down        remove all of that, and nothing else
   test [FILTER]   formatting, clippy, components, and all tests whose name contains FILTER

@@ -94,6 +94,16 @@ impl Docker {
         Ok(pairs.map(|(name, id)| (name.to_owned(), id.to_owned())).collect())
     }
 
+    /// Removes those of these images that are there, with all their names; each by any digest that an engine may know it by.
+    pub fn remove_images<'a>(
+        &self,
+        digests: impl IntoIterator<Item = &'a String>,
+    ) -> Result<Vec<&'a String>> {
+        let present = self.run(&["image", "ls", "--all", "--quiet", "--no-trunc"])?;
+        let here = digests.into_iter().filter(|digest| present.lines().any(|line| line == *digest));
+        here.map(|digest| self.run(&["image", "rm", "--force", digest]).map(|_| digest)).collect()
+    }
+
     /// The address of a container in its first network.
     pub fn address(&self, container: &str) -> Result<String> {
         let networks = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}";

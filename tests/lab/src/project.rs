@@ -175,7 +175,8 @@ impl Project {
 
 /// Fails if the engine has a container or an image that deploys to a project of the lab would replace.
 pub fn must_be_unused(docker: &Docker) -> Result<()> {
-    let remedy = "if it is the demo's: cargo xtask demo --clean; else use another engine (DOCKER_HOST)";
+    let remedy = "if it is the demo's: cargo xtask demo --clean; if it is that of `lab up`: cargo xtask lab down; else use \
+                  another engine (DOCKER_HOST)";
     let taken = |what| Err(Error::Taken { what, remedy: remedy.to_owned() });
     for Service { container, .. } in SERVICES {
         if docker.container(container)?.is_some() {

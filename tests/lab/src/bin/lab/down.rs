@@ -10,6 +10,7 @@ use lab::{
 };
 
 use crate::{
+    playground::Playground,
     screen::Screen,
     standing::{Standing, remove_folder},
 };
@@ -55,8 +56,10 @@ fn remove_from_engine(screen: &Screen, standing: &Standing, docker: &Docker) -> 
         screen.say("starting the engine again to clean it up");
         let _ = Engine::start(standing.engine.clone())?.leave_running();
     }
+    Playground::remove(standing, docker)?;
+    screen.say("what was deployed here, with its images");
     d601::remove(docker, &standing.d601)?;
-    screen.say("D601 with its network and its images");
+    screen.say("D601 with its network, its images and all that is in it");
     if registry::left_running(&standing.registry, docker).is_some() {
         registry::remove_container(docker)?;
     }

@@ -3,6 +3,7 @@
 mod demo;
 mod down;
 mod needs;
+mod playground;
 mod run;
 mod screen;
 mod standing;

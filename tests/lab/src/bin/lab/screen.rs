@@ -40,7 +40,12 @@ impl Screen {
 
     /// A command line that is about to be run, with paths as they are typed in the root of the checkout.
     pub fn command(&self, command: &Command) {
-        println!("  {}", self.paint(BOLD, &format!("$ {}", shown(command))));
+        self.line(&process::show(command));
+    }
+
+    /// A line for a shell, with paths as they are typed in the root of the checkout.
+    pub fn line(&self, text: &str) {
+        println!("  {}", self.paint(BOLD, &format!("$ {}", from_root(text))));
     }
 
     /// Tells of an error that ends the program.
@@ -56,7 +61,12 @@ impl Screen {
 
 /// The command with paths as they are typed in the root of the checkout.
 pub fn shown(command: &Command) -> String {
-    process::show(command).replace(&format!("{}/", paths::root().display()), "")
+    from_root(&process::show(command))
+}
+
+/// The text with paths as they are in the root of the checkout.
+pub fn from_root(text: &str) -> String {
+    text.replace(&format!("{}/", paths::root().display()), "")
 }
 
 /// A step that is under way.

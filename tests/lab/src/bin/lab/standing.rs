@@ -75,6 +75,21 @@ impl Standing {
         engine::missing("the engine that the lab stands on does not answer any more")
     }
 
+    /// The configuration for `host`, in the folder of this machine's Compose project.
+    pub fn host_toml(&self) -> PathBuf {
+        self.folder.join("host.toml")
+    }
+
+    /// The list of the images that were published to be deployed.
+    pub fn images(&self) -> PathBuf {
+        self.folder.join("images")
+    }
+
+    /// What was brought to D601 to be deployed; it goes with D601.
+    pub fn on_d601(&self) -> PathBuf {
+        self.d601.folder.join("published")
+    }
+
     fn record(&self) -> PathBuf {
         self.folder.join("engine-address")
     }

@@ -4,7 +4,11 @@ use std::process::ExitCode;
 
 use lab::{D601, Result, d601, modern, registry};
 
-use crate::{screen::Screen, standing::Standing};
+use crate::{
+    playground::{self, Playground},
+    screen::{Screen, from_root},
+    standing::Standing,
+};
 
 /// Tells of each part whether it runs; fails where one does not.
 pub fn run(screen: &Screen) -> ExitCode {
@@ -32,13 +36,24 @@ fn look() -> Result<bool> {
     let modern = modern::left_running(&standing.modern).map(|docker| docker.endpoint()).transpose()?;
     all &= tell("modern engine", modern.as_deref());
 
-    let d601 = D601::left_running(&docker, standing.d601)?;
+    let d601 = D601::left_running(&docker, standing.d601.clone())?;
     let state = d601.as_ref().map(|d601| {
         let ssh = format!("ssh -F {} {}", d601.ssh_config().display(), d601::HOST);
         d601.state()
             .map_or_else(|_| "it runs, and ssh does not answer".to_owned(), |state| format!("{state}: {ssh}"))
     });
     all &= tell("D601", state.as_deref());
+
+    let config = d601.as_ref().and_then(|_| Playground::config(&standing));
+    all &= tell(
+        "playground",
+        config.map(|file| from_root(&format!("host --config {}", file.display()))).as_deref(),
+    );
+    if let Some(d601) = &d601 {
+        for (service, state) in playground::deployed(&docker, d601)? {
+            println!("{service:<14}  {state}");
+        }
+    }
     Ok(all)
 }
 

@@ -1,4 +1,4 @@
-//! `lab up`: everything that deploys need on this machine, and D601 beside it, left running.
+//! `lab up`: everything that deploys need on this machine, and D601 beside it, left running with something to deploy.
 
 use std::process::ExitCode;
 
@@ -8,9 +8,11 @@ use lab::{
     lock::Lock,
     modern::{self, Modern},
     registry::{self, Source},
+    sample,
 };
 
 use crate::{
+    playground::Playground,
     screen::Screen,
     standing::{Standing, engine_of_the_user},
 };
@@ -33,6 +35,7 @@ fn bring_up(screen: &Screen) -> Result<()> {
 
     let step = screen.title("What takes long, from the cache or made now");
     d601::prepare(&|text| screen.say(text))?;
+    sample::build(&|text| screen.say(text))?;
     let no_modern = modern::prepare(&|text| screen.say(text)).err();
     step.done("all there");
 
@@ -41,6 +44,7 @@ fn bring_up(screen: &Screen) -> Result<()> {
     let docker = docker.clone().with_config(compose::ensure(&docker, &|text| screen.say(text))?);
     step.done(&docker.run(&["version", "--format", "version {{.Server.Version}}"])?);
 
+    Playground::has_room(&standing, &docker)?;
     let step = screen.title("Registry");
     let registry = find_or_start_registry(screen, &standing, &docker)?;
     step.done(&registry.url());
@@ -61,7 +65,12 @@ fn bring_up(screen: &Screen) -> Result<()> {
     if let Some(modern) = &modern {
         step.done(&modern.run(&["version", "--format", "version {{.Server.Version}}"])?);
     }
-    tell(&docker, modern.as_ref(), &registry, &d601)
+
+    let step = screen.title("What can be deployed");
+    let playground = Playground::set_up(&standing, &docker, &registry, &d601)?;
+    step.done("images in D601's registry, a Compose project on either machine");
+    tell(&docker, modern.as_ref(), &registry, &d601)?;
+    playground.tell(screen)
 }
 
 fn find_or_start_engine(screen: &Screen, standing: &Standing) -> Result<Docker> {
@@ -128,6 +137,5 @@ fn tell(docker: &Docker, modern: Option<&Docker>, registry: &Registry, d601: &D6
     println!("  registry        http://{} there, and nowhere else", d601::REGISTRY);
     println!("  … from here     ssh -F {config} -N -L 127.0.0.1:15000:{} {}", d601::REGISTRY, d601::HOST);
     println!("  projects        {} there, of {}, who may use docker and sudo", d601::SERVICES, d601::USER);
-    println!("\nend of it         cargo xtask lab down");
     Ok(())
 }

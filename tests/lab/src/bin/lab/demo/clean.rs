@@ -70,11 +70,8 @@ fn remove_from_engine(screen: &Screen, made: &Made) -> Result<()> {
         screen.say(&format!("containers and networks of the Compose project {name}"));
     }
 
-    let present = docker.run(&["image", "ls", "--all", "--quiet", "--no-trunc"])?;
-    let ours = made.images.iter().filter(|id| present.lines().any(|line| line == *id));
-    for id in ours {
-        docker.run(&["image", "rm", "--force", id])?;
-        screen.say(&format!("image {id}"));
+    for digest in docker.remove_images(&made.images)? {
+        screen.say(&format!("image {digest}"));
     }
     Ok(())
 }
