@@ -2,14 +2,16 @@
 //!
 //! A [`SampleImage`] starts out truthful; the builder methods make it lie.
 
+mod bulk;
 mod layer;
 mod manifest;
 mod push;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use sample_service::Behaviour;
 
+pub use self::bulk::{Bulk, Filling};
 use self::{
     layer::{Entry, Layer},
     manifest::Manifest,
@@ -71,6 +73,7 @@ pub struct SampleImage {
     labels: BTreeMap<String, String>,
     env: BTreeMap<String, String>,
     padding: usize,
+    bulk: Vec<Bulk>,
     entries: Vec<Entry>,
     others: Option<Vec<SampleImage>>,
     format: Format,
@@ -110,6 +113,7 @@ impl SampleImage {
             labels: owned(&[(REVISION, commit), (SOURCE, SOURCE_REPOSITORY), (TITLE, service)]),
             env: owned(&[("PORT", "8080"), ("SAMPLE_COMMIT", commit), ("SAMPLE_SERVICE", service)]),
             padding: 0,
+            bulk: Vec::new(),
             entries: Vec::new(),
             others: None,
             format: Format::default(),
@@ -164,6 +168,13 @@ impl SampleImage {
         self
     }
 
+    /// Adds a layer that other images may have too.
+    #[must_use]
+    pub fn bulk(mut self, layer: &Bulk) -> Self {
+        self.bulk.push(layer.clone());
+        self
+    }
+
     /// Adds a file under exactly this name, which may lead out of the image.
     #[must_use]
     pub fn file(mut self, name: &str) -> Self {
@@ -194,13 +205,14 @@ impl SampleImage {
     }
 
     /// The layers and the manifest of this one image.
-    fn manifest(&self) -> Result<(Vec<Layer>, Manifest)> {
-        let mut layers = vec![Layer::program("sample-service", &sample::bytes()?, self.format)?];
+    fn manifest(&self) -> Result<(Vec<Arc<Layer>>, Manifest)> {
+        let mut layers = vec![Arc::new(Layer::program("sample-service", &sample::bytes()?, self.format)?)];
+        layers.extend(self.bulk.iter().map(|layer| Arc::clone(&layer.0)));
         if self.padding > 0 {
-            layers.push(Layer::padding(self.padding, self.format)?);
+            layers.push(Arc::new(Layer::padding(self.padding, self.format)?));
         }
         if !self.entries.is_empty() {
-            layers.push(Layer::of_entries(&self.entries, self.format)?);
+            layers.push(Arc::new(Layer::of_entries(&self.entries, self.format)?));
         }
         let manifest =
             Manifest::of(&layers, &self.architecture, &self.entrypoint, &self.env, &self.labels, self.format);

@@ -36,6 +36,7 @@ pub mod registry;
 pub mod sample;
 pub mod snapshot;
 pub mod sshd;
+mod through_d601;
 
 pub use bench::Bench;
 pub use d601::D601;

@@ -1,13 +1,18 @@
 //! Layers: compressed archives.
 
-use std::io::Write as _;
+use std::io::{self, Read, Write};
 
 use flate2::{Compression, write::GzEncoder};
+use sha2::{Digest as _, Sha256};
 
-use super::{Format, manifest::digest};
+use super::{
+    Format,
+    manifest::{digest, shown},
+};
 use crate::{Error, Result};
 
 /// One layer, ready to be sent.
+#[derive(Debug)]
 pub(super) struct Layer {
     /// The digest of the compressed archive, as the manifest names it.
     pub digest: String,
@@ -42,8 +47,20 @@ impl Layer {
         Self::of_archive("entries", &archive, format)
     }
 
+    /// One file whose content is never in memory as a whole, compressed with gzip.
+    pub fn of_content(name: &str, size: u64, content: impl Read) -> Result<Self> {
+        let compressed = GzEncoder::new(Vec::new(), Compression::fast());
+        let mut archive = Hashed { hash: Sha256::new(), inner: compressed };
+        let data =
+            write_archive(name, 0o644, size, content, &mut archive).and_then(|()| archive.inner.finish());
+        let data = data.map_err(Error::io(format!("archive {name}")))?;
+        Ok(Self { digest: digest(&data), diff_id: shown(archive.hash), data })
+    }
+
     fn of_file(name: &str, mode: u32, content: &[u8], format: Format) -> Result<Self> {
-        let archive = archive(name, mode, content).map_err(Error::io(format!("archive {name}")))?;
+        let mut archive = Vec::new();
+        write_archive(name, mode, content.len() as u64, content, &mut archive)
+            .map_err(Error::io(format!("archive {name}")))?;
         Self::of_archive(name, &archive, format)
     }
 
@@ -83,7 +100,7 @@ pub(super) struct Entry {
     pub target: Option<String>,
 }
 
-fn raw_archive(entries: &[Entry]) -> std::io::Result<Vec<u8>> {
+fn raw_archive(entries: &[Entry]) -> io::Result<Vec<u8>> {
     let mut builder = tar::Builder::new(Vec::new());
     for Entry { name, target } in entries {
         let mut header = tar::Header::new_ustar();
@@ -108,12 +125,36 @@ fn raw_archive(entries: &[Entry]) -> std::io::Result<Vec<u8>> {
     builder.into_inner()
 }
 
-fn archive(name: &str, mode: u32, content: &[u8]) -> std::io::Result<Vec<u8>> {
+fn write_archive(
+    name: &str,
+    mode: u32,
+    size: u64,
+    content: impl Read,
+    into: &mut impl Write,
+) -> io::Result<()> {
     let mut header = tar::Header::new_ustar();
-    header.set_size(content.len() as u64);
+    header.set_size(size);
     header.set_mode(mode);
     // Time and owner stay zero: the same input gives the same bytes.
-    let mut builder = tar::Builder::new(Vec::new());
+    let mut builder = tar::Builder::new(into);
     builder.append_data(&mut header, name, content)?;
-    builder.into_inner()
+    builder.finish()
+}
+
+/// Passes on what is written, and takes the hash of it.
+struct Hashed<W> {
+    hash: Sha256,
+    inner: W,
+}
+
+impl<W: Write> Write for Hashed<W> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        let written = self.inner.write(data)?;
+        self.hash.update(&data[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
 }

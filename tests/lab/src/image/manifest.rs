@@ -1,6 +1,6 @@
 //! Configurations, manifests and indexes.
 
-use std::{collections::BTreeMap, env::consts::ARCH, fmt::Write as _};
+use std::{collections::BTreeMap, env::consts::ARCH, fmt::Write as _, sync::Arc};
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -73,7 +73,7 @@ pub(super) struct Manifest {
 impl Manifest {
     /// The manifest of an image with these layers.
     pub fn of(
-        layers: &[Layer],
+        layers: &[Arc<Layer>],
         architecture: &str,
         entrypoint: &str,
         env: &BTreeMap<String, String>,
@@ -161,8 +161,13 @@ fn descriptor(media_type: &str, digest: &str, size: usize) -> Value {
 
 /// The digest of some bytes, with its algorithm.
 pub(super) fn digest(data: &[u8]) -> String {
+    shown(Sha256::new_with_prefix(data))
+}
+
+/// A hash as a digest, with its algorithm.
+pub(super) fn shown(hash: Sha256) -> String {
     let mut text = "sha256:".to_owned();
-    for byte in Sha256::digest(data) {
+    for byte in hash.finalize() {
         // Writing into a string cannot fail.
         write!(text, "{byte:02x}").unwrap_or_default();
     }

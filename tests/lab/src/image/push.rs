@@ -1,6 +1,9 @@
 //! Sending an image to the registry with the OCI client, as a CI does.
 
-use std::{sync::Once, thread};
+use std::{
+    sync::{Arc, Once},
+    thread,
+};
 
 use http::HeaderValue;
 use oci_client::{
@@ -52,7 +55,7 @@ impl SampleImage {
         }
         let statement = Layer::program("statement.json", b"{}", Format::Oci)?;
         let attestation = Manifest::attestation(&statement);
-        target.send_image(&[statement], &attestation)?;
+        target.send_image(&[Arc::new(statement)], &attestation)?;
 
         let index = manifest::index(&images, &attestation, self.format);
         target.send_manifest(&self.tag, &index)?;
@@ -87,7 +90,7 @@ impl<'a> Target<'a> {
     }
 
     /// Sends layers, configuration and manifest; no name points at them yet.
-    fn send_image(&self, layers: &[Layer], manifest: &Manifest) -> Result<()> {
+    fn send_image(&self, layers: &[Arc<Layer>], manifest: &Manifest) -> Result<()> {
         for layer in layers {
             self.send_blob(&layer.data, &layer.digest)?;
         }

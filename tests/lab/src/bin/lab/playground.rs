@@ -18,8 +18,8 @@ const HERE: &str = "host-lab-up";
 /// The Compose project of D601.
 const THERE: &str = "unidesk";
 
-/// How long `host` waits for health before it calls it bad.
-const HEALTH_SECONDS: u32 = 10;
+/// What never gets healthy is called bad soon.
+const LIMITS: &str = "\n[limits]\nhealth-seconds = 10\n";
 
 /// Where a container answers, for `docker inspect`.
 const ADDRESS: &str = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
@@ -66,7 +66,9 @@ impl<'a> Playground<'a> {
     pub fn set_up(standing: &Standing, docker: &Docker, registry: &Registry, d601: &'a D601) -> Result<Self> {
         let (frontend, findjob) = (Commits::of(FRONTEND)?, Commits::of(FINDJOB)?);
         let bench = Bench::new(docker.clone(), Registry::at(registry.address()));
-        let project = bench.project(&standing.folder, HERE, &settings(d601))?;
+        let mut settings = Settings::through_d601(d601, THERE);
+        settings.tables.push_str(LIMITS);
+        let project = bench.project(&standing.folder, HERE, &settings)?;
 
         let published: Vec<_> = [&frontend, &findjob].into_iter().flat_map(Commits::images).collect();
         let commits = [&frontend, &findjob].map(|it| format!("{} {} {}\n", it.first, it.second, it.failing));
@@ -181,34 +183,4 @@ fn digests(standing: &Standing) -> Result<BTreeSet<String>> {
     }
     let text = fs::read_to_string(&file).map_err(Error::io(format!("read {}", file.display())))?;
     Ok(text.lines().map(str::to_owned).collect())
-}
-
-fn settings(d601: &D601) -> Settings {
-    let tables = format!(
-        r#"
-[ssh.{host}]
-destination = "{host}"
-config = {config:?}
-
-[runtimes.d601]
-kind = "compose"
-via = "{host}"
-project = "{THERE}"
-project-directory = "{folder}/{THERE}"
-env-file = "config.json#/providerGateway/upgrade/composeEnvFile"
-
-[limits]
-health-seconds = {HEALTH_SECONDS}
-"#,
-        host = d601::HOST,
-        config = d601.ssh_config().display().to_string(),
-        folder = d601::SERVICES,
-    );
-    let registry = format!(
-        "url = \"http://{}\"\nvia = \"{}\"\nnamespace = \"{}\"",
-        d601::REGISTRY,
-        d601::HOST,
-        image::NAMESPACE
-    );
-    Settings { registry: Some(registry), tables, ..Settings::default() }
 }
