@@ -3,13 +3,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
 use lab::project::SERVICE;
 use serde_json::{Value, json};
 
 use crate::Result;
+use crate::memory;
 use crate::sample;
 use crate::stage;
 use crate::table::Table;
@@ -25,7 +25,7 @@ pub fn measure(table: &mut Table) -> Result<()> {
     stage::whole_process(&mut stage::program(&config, &PLAN)?)?;
     let plan = sample::alone(SAMPLES, || stage::whole_process(&mut stage::program(&config, &PLAN)?))?;
     table.within(&format!("deploy plan --all --offline, {SERVICES} services"), &plan, GOAL);
-    let megabytes = peak(&config)? >> 10;
+    let megabytes = memory::peak(&mut stage::program(&config, &PLAN)?)? >> 10;
     table.note(format!("deploy plan over {SERVICES} services: at most {megabytes} MB in memory"));
     Ok(())
 }
@@ -82,17 +82,4 @@ fn write_if_new(file: &Path, bytes: &[u8]) -> Result<()> {
         return Ok(());
     }
     Ok(fs::write(file, bytes)?)
-}
-
-/// The most memory that a run has had, in kB; looked at while it runs, in a run that is not timed.
-fn peak(config: &Path) -> Result<u64> {
-    let mut child = stage::program(config, &PLAN)?.stderr(Stdio::null()).spawn()?;
-    let mut peak = 0;
-    while child.try_wait()?.is_none() {
-        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
-        let now = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
-        peak = now.and_then(|kilobytes| kilobytes.trim().parse().ok()).unwrap_or(peak);
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    Ok(peak)
 }

@@ -5,9 +5,11 @@
 
 mod call;
 mod catalogue;
+mod delivery;
 mod dry_run;
 mod live;
 mod machine;
+mod memory;
 mod plugin;
 mod sample;
 mod stage;
@@ -22,11 +24,12 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 /// Adds the rows of one measurement.
 type Measure = fn(&mut Table) -> Result<()>;
 
-const MEASURES: [(&str, Measure); 5] = [
+const MEASURES: [(&str, Measure); 6] = [
     ("dry-run", dry_run::measure),
     ("call", call::measure),
     ("plugin", plugin::measure),
     ("live", live::measure),
+    ("delivery", delivery::measure),
     ("catalogue", catalogue::measure),
 ];
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::Result;
 
 /// Runs that are not counted, first: they fill caches.
-const WARM_UP: usize = 2;
+pub const WARM_UP: usize = 2;
 
 /// What was measured of one side.
 #[derive(Debug, Clone, Default)]
@@ -52,15 +52,23 @@ pub fn paired(
     mut a: impl FnMut() -> Result<Duration>,
     mut b: impl FnMut() -> Result<Duration>,
 ) -> Result<(Samples, Samples)> {
-    let (mut first, mut second) = (Samples::default(), Samples::default());
-    for round in 0..count + WARM_UP {
-        let (one, other) = (a()?, b()?);
-        if round >= WARM_UP {
-            first.push(one);
-            second.push(other);
+    let [first, second] = in_turn(count, || Ok([a()?, b()?]))?;
+    Ok((first, second))
+}
+
+/// `count` samples of each of several sides; `round` takes one of each.
+pub fn in_turn<const SIDES: usize>(
+    count: usize,
+    mut round: impl FnMut() -> Result<[Duration; SIDES]>,
+) -> Result<[Samples; SIDES]> {
+    let mut sides = [const { Samples(Vec::new()) }; SIDES];
+    for number in 0..count + WARM_UP {
+        let samples = round()?;
+        if number >= WARM_UP {
+            sides.iter_mut().zip(samples).for_each(|(side, sample)| side.push(sample));
         }
     }
-    Ok((first, second))
+    Ok(sides)
 }
 
 /// How long `work` takes.
