@@ -6,6 +6,7 @@
 //!
 //! - [`engine`], [`compose`], [`registry`]: the components.
 //! - [`d601`]: a second host with an engine and a registry of its own, reached by ssh.
+//! - [`cluster`]: Kubernetes on that host.
 //! - [`modern`]: a current engine with the containerd image store.
 //! - [`image`], [`project`]: what is pushed and what is deployed to.
 //! - [`snapshot`]: what a refused deploy must leave as it was.
@@ -16,6 +17,7 @@
 //! - [`bench`]: all of it as a test sees it.
 
 pub mod bench;
+pub mod cluster;
 pub mod components;
 pub mod compose;
 pub mod d601;
