@@ -35,7 +35,14 @@ pub fn prepare(say: Say) -> Result<()> {
     programs::prepare(say)
 }
 
+/// Where that of the tests keeps its files on this machine.
+pub fn folder_of_tests() -> Result<PathBuf> {
+    Ok(paths::target()?.join("lab/cluster"))
+}
+
 /// A cluster that answers, with its node ready for pods. Stopped and removed when dropped, unless it is left running.
+///
+/// It does not come back by itself where D601 reboots; another start replaces it.
 #[derive(Debug)]
 pub struct Cluster<'a> {
     d601: &'a D601,
@@ -47,7 +54,7 @@ pub struct Cluster<'a> {
 impl<'a> Cluster<'a> {
     /// Starts that of the tests; [`prepare`] was called before.
     pub fn start(d601: &'a D601) -> Result<Self> {
-        Self::start_in(d601, &paths::target()?.join("lab/cluster"))
+        Self::start_in(d601, &folder_of_tests()?)
     }
 
     /// Starts one, with its files on this machine in a folder; whatever was left of one on this D601 is removed.

@@ -28,6 +28,6 @@ mounts() {
 mounts | xargs -r umount --lazy
 rm -f /run/netns/cni-*
 ip link delete cni0 2>/dev/null
-rm -rf /run/k3s /var/lib/docker/k3s /etc/rancher /usr/local/bin/ctr /var/log/pods /var/log/containers
 left="$(mounts)$(groups)"
 [ -z "$left" ] || { echo "still there: $left" >&2; exit 1; }
+rm -rf /run/k3s /var/lib/docker/k3s /etc/rancher /usr/local/bin/ctr /var/log/pods /var/log/containers
