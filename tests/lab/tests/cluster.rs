@@ -74,6 +74,13 @@ fn cluster_runs_what_is_published_on_its_node() -> Result<()> {
     cluster.rolled_out(&workload)?;
     assert_eq!(cluster.health(&workload)?["deploy"]["commit"], next.as_str());
 
+    // A watch that begins with what there is.
+    let watch = format!("/apis/apps/v1/namespaces/{NAMESPACE}/deployments?watch=1&timeoutSeconds=1");
+    for from in ["", "&resourceVersion=0"] {
+        let events = cluster.kubectl(&["get", "--raw", &format!("{watch}{from}")])?;
+        assert!(events.starts_with(r#"{"type":"ADDED""#), "{events}");
+    }
+
     // The log of a pod is asked from the node.
     let log = cluster.kubectl(&["logs", "--namespace", NAMESPACE, &deployment])?;
     assert!(log.contains("listening on 0.0.0.0:8080"), "{log}");
