@@ -44,6 +44,14 @@ impl Host {
     }
 }
 
+impl Drop for Channels {
+    fn drop(&mut self) {
+        for connection in self.hosts.values().filter_map(|host| host.connection.get()) {
+            connection.ends();
+        }
+    }
+}
+
 impl Channels {
     /// To the machines of the configuration; none is opened.
     pub fn new(config: &Config) -> Self {

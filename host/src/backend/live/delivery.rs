@@ -5,19 +5,17 @@
 
 mod archive;
 mod progress;
+mod pull;
 mod stream;
 
 use std::time::Duration;
 
-use futures_util::{StreamExt, TryFutureExt};
+use futures_util::TryFutureExt;
 use serde::{Deserialize, Serialize};
-use tokio::time::sleep_until;
 
-use self::progress::Progress;
 use self::stream::Stream;
 use super::channels::Channels;
 use super::docker::{Engine, Unpulled};
-use super::http::deadline;
 use super::registry::RegistryClient;
 use crate::answer::CallError;
 use crate::artifact::{Artifact, Identity};
@@ -26,7 +24,7 @@ use crate::config::Limits;
 use crate::names::ConfigName;
 use crate::operation::Deliver;
 use crate::progress::{Interrupt, Watcher};
-use crate::words::{plain, seconds};
+use crate::words::plain;
 
 /// Longest part of an engine's image id that a message repeats, in characters: the store decides what an id looks like.
 const SHOWN: usize = 80;
@@ -98,33 +96,9 @@ impl<'a> Delivery<'a> {
         format!("{}:{}", self.call.name, self.artifact.commit)
     }
 
-    /// The name by which the engine knows the image while it is pulled from `source`.
-    fn passing_name(&self, source: &str) -> String {
-        format!("{source}@{}", self.identity.served())
-    }
-
     /// The image that has the immutable name, whichever it is.
     async fn named(&self) -> Result<Option<String>, CallError> {
         Ok(self.engine.image(&self.name()).await?.map(|image| image.id))
-    }
-
-    /// The image called `passing` by what the engine calls it, once it is known to be the registry's.
-    async fn arrived(&self, passing: &str) -> Result<String, CallError> {
-        let arrived = self.engine.image(passing).await?.ok_or_else(|| {
-            CallError::Other(format!(
-                "the Docker engine said that {passing} was pulled, but has no such image; look at the engine's log"
-            ))
-        })?;
-        if self.identity.is_called(&arrived.id) {
-            return Ok(arrived.id);
-        }
-        Err(CallError::Mismatch(format!(
-            "the Docker engine pulled {passing}, but calls it {}, where the registry's image is {}; something between the \
-             registry and the engine changes images: nothing got the name {}",
-            plain(&arrived.id, SHOWN),
-            self.engine.id_of(self.identity),
-            self.name()
-        )))
     }
 
     /// Gives `image` the immutable name, or nothing at all: an engine that gave no answer may have given the name.
@@ -146,72 +120,6 @@ impl<'a> Delivery<'a> {
         }
     }
 
-    /// Lets the engine pull from `source`.
-    async fn pull(&self, source: &str, watcher: &dyn Watcher, interrupt: &Interrupt) -> Result<(), Unpulled> {
-        let passing = self.passing_name(source);
-        let until = deadline(self.within);
-        let mut progress = Progress::new(self.identity.size);
-        let mut lines = self.engine.pull(source, self.identity.served());
-        let ended = |error| Unpulled { error, unreached: false };
-        loop {
-            let line = tokio::select! {
-                biased;
-                () = interrupt.raised() => return Err(ended(CallError::Other(format!(
-                    "interrupted while pulling {passing}; the engine stops, and nothing got the name {}", self.name()
-                )))),
-                // An engine that never pauses does not outrun the deadline.
-                () = sleep_until(until) => None,
-                line = lines.next() => Some(line),
-            };
-            match line {
-                Some(Some(line)) => progress.tell(&line?, watcher),
-                Some(None) => break,
-                None => {
-                    return Err(ended(CallError::Unavailable(format!(
-                        "pulling {passing} took longer than {} (limits.delivery-seconds); nothing got the name {}",
-                        seconds(self.within),
-                        self.name()
-                    ))));
-                }
-            }
-        }
-        progress.finish(watcher);
-        Ok(())
-    }
-
-    /// Checks and names what was pulled from `source`, and takes the name away by which it came.
-    async fn settle(
-        &self,
-        source: &str,
-        pulled: Result<(), CallError>,
-        before: Delivered,
-        watcher: &dyn Watcher,
-    ) -> Result<Delivered, Unmade> {
-        let passing = self.passing_name(source);
-        // The engine gives this name when all of the image is there.
-        let passed = pulled.is_ok();
-        let brought = match pulled {
-            Ok(()) => match self.arrived(&passing).await {
-                Ok(image) => self.name_it(&image).await,
-                Err(error) => Err(error.into()),
-            },
-            Err(error) => Err(error.into()),
-        };
-        let removed = if before.passing { Ok(()) } else { self.engine.untag(&passing).await };
-        let Err(error) = removed else {
-            return brought.map(|image| Delivered { image, ..before });
-        };
-        let more = format!("the name {passing} may be left behind: {error}");
-        match brought {
-            // The image is delivered all the same; a second name for it does no harm.
-            Ok(image) => {
-                watcher.note(&more);
-                Ok(Delivered { image, passing: true, ..before })
-            }
-            Err(cause) => Err(Unmade { error: also(cause.error, &more), left: cause.left || passed }),
-        }
-    }
-
     /// Sends the image to the engine. It has no name on its way, so only its id can be left behind.
     async fn send(
         &self,
@@ -220,18 +128,22 @@ impl<'a> Delivery<'a> {
         interrupt: &Interrupt,
     ) -> Result<Delivered, Unmade> {
         let called = self.engine.id_loaded(self.identity).as_str();
-        let known = self.engine.image(called).await?.map(|image| image.id);
-        let was_there = known.is_some();
-        let image = match known {
-            Some(image) => image,
-            None => {
-                let sent = self.stream().send(watcher, interrupt);
-                self.way.channels.through(self.way.via, self.registry.authority(), sent).await?
-            }
+        if let Some(known) = self.engine.image(called).await? {
+            let image = self.name_it(&known.id).await?;
+            return Ok(Delivered { image, ..before });
+        }
+        let stream = Stream {
+            registry: self.registry,
+            engine: self.engine,
+            artifact: self.artifact,
+            identity: self.identity,
+            name: &self.call.name,
+            within: self.within,
         };
+        let sent = Box::pin(stream.send(watcher, interrupt));
+        let image = self.way.channels.through(self.way.via, self.registry.authority(), sent).await?;
         let cause = match self.name_it(&image).await {
             Ok(image) => return Ok(Delivered { image, ..before }),
-            Err(cause) if was_there => return Err(cause),
             Err(cause) => cause,
         };
         match self.engine.untag(&image).await {
@@ -240,17 +152,6 @@ impl<'a> Delivery<'a> {
                 let more = format!("the image {image} may be left behind without a name: {error}");
                 Err(Unmade { error: also(cause.error, &more), left: true })
             }
-        }
-    }
-
-    fn stream(&self) -> Stream<'_> {
-        Stream {
-            registry: self.registry,
-            engine: self.engine,
-            artifact: self.artifact,
-            identity: self.identity,
-            name: &self.call.name,
-            within: self.within,
         }
     }
 }

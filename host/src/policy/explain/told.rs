@@ -68,7 +68,9 @@ fn proposal(group: &[&Denial]) -> Vec<String> {
     if let Some(asking @ Principal::BuiltIn { built_in }) = principal {
         let (who, what) = (built_in.as_str(), words.join(", "));
         let (reason, condition) = match built_in {
-            BuiltIn::Doctor => (format!("host doctor may {what} what deploys go through."), ""),
+            BuiltIn::Doctor | BuiltIn::Runs => {
+                (format!("host {who} may {what} what deploys go through."), "")
+            }
             BuiltIn::Retention => (
                 format!("After a deploy the host may {what} of earlier deploys."),
                 " when { resource in context.environment }",

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -49,6 +49,8 @@ pub(super) struct Line {
     master: Running,
     /// How many logs and sockets were named.
     names: AtomicUsize,
+    /// Whether it is about to end.
+    pub(super) ending: AtomicBool,
 }
 
 impl Connection {
@@ -89,7 +91,8 @@ impl Connection {
             }
         };
         let names = AtomicUsize::new(0);
-        let line = Arc::new(Line { place, environment, heard, folder, master, names });
+        let ending = AtomicBool::new(false);
+        let line = Arc::new(Line { place, environment, heard, folder, master, names, ending });
         let connection = Self { line, guard };
         match trouble {
             None => {
@@ -113,6 +116,11 @@ impl Connection {
     pub async fn lost(&self) -> SshError {
         self.line.master.ended().await;
         self.line.dropped()
+    }
+
+    /// It is about to end: forwards need not be closed one by one, for they end with it.
+    pub fn ends(&self) {
+        self.line.ending.store(true, Ordering::Relaxed);
     }
 
     /// How many lines its master has said so far.

@@ -7,6 +7,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::connection::{Connection, Line};
 use super::error::{Refusal, SshError, Trouble};
@@ -136,6 +137,7 @@ impl Drop for Forward {
     fn drop(&mut self) {
         // Where nothing runs any more the connection ends too, and the forward with it.
         if self.open
+            && !self.line.ending.load(Ordering::Relaxed)
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
             runtime.spawn(cancel(Arc::clone(&self.line), self.specification.clone(), self.local.clone()));
