@@ -1,0 +1,98 @@
+//! A service in Deployments of a native Kubernetes.
+
+use super::{flags, live_commit, required_labels, stamp};
+use crate::contract::deploy::consumer::health::{self, Proxied, Target};
+use crate::contract::deploy::consumer::kubernetes::{self, Deployment, ExpectedWorkload};
+use crate::contract::deploy::consumer::{image, registry};
+use crate::{Environment, Failure, Request, verified};
+
+/// The facts of one service in one namespace; [`KubernetesService::deploy`] does the rest.
+pub struct KubernetesService {
+    /// Logical runtime.
+    pub runtime: &'static str,
+    /// Where all of it is.
+    pub namespace: &'static str,
+    /// Name of each Deployment and of the container in it; all are patched, or none.
+    pub deployments: &'static [(&'static str, &'static str)],
+    /// What CI writes into the image's source label.
+    pub source_url: &'static str,
+    /// The Service that is asked for health, through the API server.
+    pub service: &'static str,
+    /// Name or number of its port.
+    pub port: &'static str,
+    /// Path of the health endpoint.
+    pub health_path: &'static str,
+    /// Pointers into the health payload that must be `true`, beside the two commits.
+    pub health_flags: &'static [&'static str],
+    /// How long a rollout may take, in seconds.
+    pub rolled_out_within_seconds: u32,
+    /// How long it may take after that until the health payload is good, in seconds.
+    pub healthy_within_seconds: u32,
+}
+
+impl KubernetesService {
+    /// The environment `name` on D601's k3s.
+    #[must_use]
+    pub fn d601_k3s(&self, name: &str) -> Environment {
+        Environment {
+            name: name.to_owned(),
+            shape: "d601-k3s".to_owned(),
+            runtime: self.runtime.to_owned(),
+            affects: Vec::new(),
+            excludes: Vec::new(),
+        }
+    }
+
+    /// Resolve, deliver, patch, await the rollout, verify pods and health.
+    ///
+    /// # Errors
+    /// The first step that does not go well.
+    pub fn deploy(&self, request: &Request) -> Result<(), Failure> {
+        self.deploy_after(request, || Ok(()))
+    }
+
+    /// The same, with `between` done when the image is there and nothing runs it yet: what the new pods need.
+    ///
+    /// # Errors
+    /// The first step that does not go well.
+    pub fn deploy_after(
+        &self,
+        request: &Request,
+        between: impl FnOnce() -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let labels = required_labels(request, self.source_url);
+        let stamp = stamp(request, self.source_url);
+        let artifact = registry::resolve(&request.service, &request.commit, &labels)?;
+        image::deliver(&artifact, self.runtime)?;
+        between()?;
+        let deployments: Vec<_> = self.deployments.iter().map(|&named| self.deployment(named)).collect();
+        kubernetes::patch(&artifact, self.runtime, &deployments, &stamp)?;
+        for deployment in deployments {
+            kubernetes::await_rollout(self.runtime, &deployment, self.rolled_out_within_seconds)?;
+            let expected = ExpectedWorkload {
+                on: self.runtime.to_owned(),
+                deployment,
+                labels: labels.clone(),
+                stamp: stamp.clone(),
+            };
+            verified("the pods", kubernetes::expect(&artifact, &expected)?)?;
+        }
+        let target = Target::Service(Proxied {
+            on: self.runtime.to_owned(),
+            namespace: self.namespace.to_owned(),
+            service: self.service.to_owned(),
+            port: self.port.to_owned(),
+            path: self.health_path.to_owned(),
+        });
+        let expected: Vec<_> = live_commit(request).into_iter().chain(flags(self.health_flags)).collect();
+        verified("the health payload", health::expect(&target, &expected, self.healthy_within_seconds)?)
+    }
+
+    fn deployment(&self, (name, container): (&str, &str)) -> Deployment {
+        Deployment {
+            namespace: self.namespace.to_owned(),
+            name: name.to_owned(),
+            container: container.to_owned(),
+        }
+    }
+}
