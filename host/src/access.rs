@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::names::{RuntimeName, ServiceName};
-use crate::operation::{AwaitRollout, HealthTarget, InspectWorkload, Operation, Retain, stamp_prefix};
+use crate::operation::{
+    AwaitRollout, ExpectWorkload, HealthTarget, InspectWorkload, Operation, Retain, stamp_prefix,
+};
 
 /// What is done. The names are those of the policy schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -265,6 +267,7 @@ impl Operation {
                 })
                 .collect(),
             Self::AwaitRollout(AwaitRollout { runtime, deployment, .. })
+            | Self::ExpectWorkload(ExpectWorkload { runtime, deployment, .. })
             | Self::InspectWorkload(InspectWorkload { runtime, deployment, .. }) => one(
                 Action::InspectDeployment,
                 Resource::on(

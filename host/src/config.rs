@@ -2,6 +2,7 @@
 //! the XDG directory, in this order; relative paths are relative to the file; an unknown key is an error that names
 //! the nearest known one.
 
+mod cluster;
 mod desired;
 mod file;
 #[cfg(any(fuzzing, test))]
@@ -16,6 +17,7 @@ mod url;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+pub use cluster::KubernetesRuntime;
 pub use desired::Desired;
 pub use limits::Limits;
 pub use locate::{Chosen, choose};
@@ -43,8 +45,10 @@ pub struct Config {
     pub zone: jiff::tz::TimeZone,
     /// Where artifacts are read from.
     pub registry: RegistryConfig,
-    /// Runtimes by their logical name.
+    /// Runtimes with Docker and Compose, by their logical name.
     pub runtimes: BTreeMap<RuntimeName, ComposeRuntime>,
+    /// Runtimes with Kubernetes, by their logical name; none has the name of one of the others.
+    pub clusters: BTreeMap<RuntimeName, KubernetesRuntime>,
     /// Health endpoints by name.
     pub health: BTreeMap<ConfigName, HttpUrl>,
     /// Sources of secrets by name.
@@ -169,6 +173,12 @@ impl Config {
     /// A [`Fault`] that names file, line and key, and the nearest known key for an unknown one.
     pub fn load(chosen: &Chosen) -> Result<Self, Fault> {
         file::load(chosen)
+    }
+
+    /// Whether it says where the runtime `name` is.
+    #[must_use]
+    pub fn has_runtime(&self, name: &RuntimeName) -> bool {
+        self.runtimes.contains_key(name) || self.clusters.contains_key(name)
     }
 
     /// Folder and file name of the component of `service`.

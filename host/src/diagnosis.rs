@@ -29,6 +29,11 @@ pub enum FarSide {
         /// Where.
         runtime: RuntimeName,
     },
+    /// The API server of a Kubernetes runtime.
+    Cluster {
+        /// Where.
+        runtime: RuntimeName,
+    },
     /// A health endpoint of the configuration.
     Health {
         /// Its name there.
@@ -38,7 +43,7 @@ pub enum FarSide {
 
 impl FarSide {
     /// The forms that [`Self::id`] has.
-    pub const FORM: &str = "registry, engine/<runtime>, compose/<runtime>, env-file/<runtime>, runs/<runtime> or health/<name in host.toml>";
+    pub const FORM: &str = "registry, engine/<runtime>, compose/<runtime>, env-file/<runtime>, cluster/<runtime>, runs/<runtime> or health/<name in host.toml>";
 
     /// As in policies, and as the name of its check.
     #[must_use]
@@ -48,6 +53,7 @@ impl FarSide {
             Self::Engine { runtime } => format!("engine/{runtime}"),
             Self::Compose { runtime, .. } => format!("compose/{runtime}"),
             Self::EnvFile { runtime } => format!("env-file/{runtime}"),
+            Self::Cluster { runtime } => format!("cluster/{runtime}"),
             Self::Health { endpoint } => format!("health/{endpoint}"),
         }
     }
@@ -57,7 +63,7 @@ impl FarSide {
     pub fn is_id(text: &str) -> bool {
         match text.split_once('/') {
             None => text == "registry",
-            Some(("engine" | "compose" | "env-file" | "runs", runtime)) => {
+            Some(("engine" | "compose" | "env-file" | "cluster" | "runs", runtime)) => {
                 RuntimeName::parse(runtime).is_ok()
             }
             Some(("health", endpoint)) => ConfigName::parse(endpoint).is_ok(),
@@ -148,6 +154,7 @@ mod tests {
             FarSide::Engine { runtime: runtime() },
             FarSide::Compose { runtime: runtime(), services: Vec::new() },
             FarSide::EnvFile { runtime: runtime() },
+            FarSide::Cluster { runtime: runtime() },
             FarSide::Health { endpoint: ConfigName::parse("shop").expect("a name") },
         ] {
             assert!(FarSide::is_id(&far_side.id()), "{}", far_side.id());

@@ -343,6 +343,7 @@ fn artifact_of(operation: &Operation) -> Option<&ArtifactRef> {
         Operation::Deliver(call) => Some(&call.artifact),
         Operation::Activate(call) => Some(&call.artifact),
         Operation::ExpectContainer(call) => Some(&call.artifact),
+        Operation::ExpectWorkload(call) => Some(&call.artifact),
         Operation::PatchDeployments(call) => Some(&call.artifact),
         Operation::Undo { change } => artifact_of(change),
         _ => None,

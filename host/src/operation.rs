@@ -169,6 +169,21 @@ pub struct InspectWorkload {
     pub annotations: Vec<LabelKey>,
 }
 
+/// `kubernetes.expect`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExpectWorkload {
+    /// What the pods must run.
+    pub artifact: ArtifactRef,
+    /// Where.
+    pub runtime: RuntimeName,
+    /// Whose pods.
+    pub deployment: Deployment,
+    /// On the image that they run.
+    pub labels: Vec<Pair<LabelKey>>,
+    /// In the container's environment, and as annotations of the pods, with full keys.
+    pub stamp: Vec<Pair<EnvKey>>,
+}
+
 /// What a synchronised object is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -301,6 +316,9 @@ pub enum Operation {
     /// Look at a Deployment.
     #[serde(rename = "kubernetes.inspect")]
     InspectWorkload(InspectWorkload),
+    /// Hold the pods of a Deployment against expectations.
+    #[serde(rename = "kubernetes.expect")]
+    ExpectWorkload(ExpectWorkload),
     /// Synchronise a Secret or `ConfigMap`.
     #[serde(rename = "kubernetes.sync")]
     SyncObject(SyncObject),
@@ -371,6 +389,7 @@ impl Operation {
             Self::PatchDeployments(_) => "kubernetes.patch",
             Self::AwaitRollout(_) => "kubernetes.await-rollout",
             Self::InspectWorkload(_) => "kubernetes.inspect",
+            Self::ExpectWorkload(_) => "kubernetes.expect",
             Self::SyncObject(_) => "kubernetes.sync",
             Self::ExpectHealth(_) => "health.expect",
             Self::RequireSecrets { .. } => "guard.require-secrets",
@@ -402,7 +421,10 @@ impl Operation {
             | Self::SyncObject(_)
             | Self::Retain(_)
             | Self::Undo { .. } => Kind::Change,
-            Self::ExpectContainer(_) | Self::ExpectHealth(_) | Self::AwaitRollout(_) => Kind::Verify,
+            Self::ExpectContainer(_)
+            | Self::ExpectWorkload(_)
+            | Self::ExpectHealth(_)
+            | Self::AwaitRollout(_) => Kind::Verify,
             Self::RequireSecrets { .. }
             | Self::RequireApproval { .. }
             | Self::RequireOutside { .. }
@@ -425,6 +447,13 @@ impl Operation {
                 let labels = call.labels.iter().map(|pair| (label_pointer(&pair.key), text(&pair.value)));
                 let env = call.env.iter().map(|pair| (format!("/env/{}", pair.key), text(&pair.value)));
                 labels.chain(env).collect()
+            }
+            Self::ExpectWorkload(call) => {
+                let labels = call.labels.iter().map(|pair| (label_pointer(&pair.key), text(&pair.value)));
+                let stamp = ["env", "annotations"].into_iter().flat_map(|place| {
+                    call.stamp.iter().map(move |pair| (format!("/{place}/{}", pair.key), text(&pair.value)))
+                });
+                labels.chain(stamp).collect()
             }
             Self::ExpectHealth(call) => {
                 call.expectations.iter().map(|one| (one.pointer.to_string(), one.equals.clone())).collect()
@@ -451,6 +480,7 @@ impl Operation {
                 names.join(", ")
             }
             Self::AwaitRollout(AwaitRollout { runtime, deployment, .. })
+            | Self::ExpectWorkload(ExpectWorkload { runtime, deployment, .. })
             | Self::InspectWorkload(InspectWorkload { runtime, deployment, .. }) => {
                 format!("{runtime}/{}/{}", deployment.namespace, deployment.name)
             }

@@ -3,15 +3,16 @@
 use wasmtime::component::Resource;
 
 use super::bindings::deploy::consumer::kubernetes::{
-    Deployment as WitDeployment, Host, ObjectKind as WitKind, Pair, Pod, SyncObject as WitSync, Workload,
+    Check, Deployment as WitDeployment, ExpectedWorkload, Host, ObjectKind as WitKind, Pair, Pod,
+    SyncObject as WitSync, Workload,
 };
-use super::{Guest, Refusal, few, names, stamp_keys, stamps};
+use super::{Guest, Refusal, few, names, pairs, stamp_keys, stamps};
 use crate::answer::CallError;
 use crate::artifact::Artifact;
 use crate::names::{ConfigName, KubernetesName, Pointer, RuntimeName};
 use crate::operation::{
-    AwaitRollout, Deployment, InspectWorkload, KUBERNETES_STAMP_PREFIX, ObjectKind, Operation,
-    PatchDeployments, SyncObject,
+    AwaitRollout, Deployment, ExpectWorkload, InspectWorkload, KUBERNETES_STAMP_PREFIX, ObjectKind,
+    Operation, PatchDeployments, SyncObject,
 };
 
 impl Host for Guest {
@@ -63,6 +64,21 @@ impl Host for Guest {
             annotations: names(&annotations)?,
         };
         self.perform(Operation::InspectWorkload(call)).map(|_| None)
+    }
+
+    fn expect(
+        &mut self,
+        artifact: Resource<Artifact>,
+        expected: ExpectedWorkload,
+    ) -> Result<Option<Vec<Check>>, Refusal> {
+        let call = ExpectWorkload {
+            artifact: self.artifact_ref(&artifact)?,
+            runtime: RuntimeName::parse(&expected.on)?,
+            deployment: deployment(&expected.deployment)?,
+            labels: pairs(&expected.labels)?,
+            stamp: stamps(KUBERNETES_STAMP_PREFIX, &expected.stamp)?,
+        };
+        self.verify(Operation::ExpectWorkload(call))
     }
 
     fn sync(&mut self, object: WitSync) -> Result<(), Refusal> {

@@ -10,7 +10,7 @@ use super::invalid::invalid;
 use super::locate::{Chosen, default_folder, xdg};
 use super::secrets::SecretsTable;
 use super::ssh::SshTable;
-use super::{ComposeRuntime, Config, EnvFileSource, HttpUrl, Limits, RegistryConfig};
+use super::{ComposeRuntime, Config, EnvFileSource, HttpUrl, KubernetesRuntime, Limits, RegistryConfig};
 use crate::fault::Fault;
 use crate::names::{ConfigName, ImageName, RuntimeName};
 use crate::words::{plain, quoted};
@@ -68,12 +68,42 @@ struct RuntimeTable {
     files: Option<Vec<PathBuf>>,
     #[serde(default)]
     env_file: Option<String>,
+    #[serde(default)]
+    kubeconfig: Option<PathBuf>,
+    #[serde(default)]
+    context: Option<String>,
+    #[serde(default)]
+    containerd: Option<PathBuf>,
+}
+
+impl RuntimeTable {
+    /// Keys that are set and belong to the other kind.
+    fn misplaced(&self) -> Vec<&'static str> {
+        let compose = [
+            ("docker", self.docker.is_some()),
+            ("project", self.project.is_some()),
+            ("project-directory", self.project_directory.is_some()),
+            ("files", self.files.is_some()),
+            ("env-file", self.env_file.is_some()),
+        ];
+        let kubernetes = [
+            ("kubeconfig", self.kubeconfig.is_some()),
+            ("context", self.context.is_some()),
+            ("containerd", self.containerd.is_some()),
+        ];
+        let others = match self.kind {
+            RuntimeKind::Compose => kubernetes.as_slice(),
+            RuntimeKind::Kubernetes => compose.as_slice(),
+        };
+        others.iter().filter(|(_, is_set)| *is_set).map(|(key, _)| *key).collect()
+    }
 }
 
 #[derive(Deserialize, Clone, Copy)]
 #[serde(rename_all = "kebab-case")]
 enum RuntimeKind {
     Compose,
+    Kubernetes,
 }
 
 #[derive(Deserialize)]
@@ -128,15 +158,27 @@ pub(super) fn understood(text: &str, chosen: &Chosen) -> Result<Config, Fault> {
         namespace: ImageName::parse(&file.registry.namespace)
             .map_err(|error| bad_value(&name, "registry.namespace", &error.to_string()))?,
     };
-    let runtimes = file
-        .runtimes
-        .into_iter()
-        .map(|(runtime, table)| {
-            let mut table = compose_runtime(&runtime, table.into_inner(), base, &name)?;
-            table.via = via(&format!("runtimes.{runtime}.via"), table.via)?;
-            Ok((runtime, table))
-        })
-        .collect::<Result<_, Fault>>()?;
+    let (mut runtimes, mut clusters) = (BTreeMap::new(), BTreeMap::new());
+    for (runtime, table) in file.runtimes {
+        let mut table = table.into_inner();
+        let key = |key: &str| format!("runtimes.{runtime}.{key}");
+        if let Some(misplaced) = table.misplaced().first() {
+            return Err(bad_value(&name, &key(misplaced), "a runtime of this kind has no such key"));
+        }
+        table.via = via(&key("via"), table.via)?;
+        match table.kind {
+            RuntimeKind::Compose => {
+                let compose = compose_runtime(&runtime, table, base, &name)?;
+                runtimes.insert(runtime, compose);
+            }
+            RuntimeKind::Kubernetes => {
+                let RuntimeTable { via, kubeconfig, context, containerd, .. } = table;
+                let cluster = KubernetesRuntime::parse(via, kubeconfig, context, containerd, base)
+                    .map_err(|(which, error)| bad_value(&name, &key(which), &error))?;
+                clusters.insert(runtime, cluster);
+            }
+        }
+    }
     let health = file
         .health
         .into_iter()
@@ -171,6 +213,7 @@ pub(super) fn understood(text: &str, chosen: &Chosen) -> Result<Config, Fault> {
         zone: zone(file.zone.as_deref(), &name)?,
         registry,
         runtimes,
+        clusters,
         health,
         secrets,
         ssh,
@@ -231,7 +274,6 @@ fn compose_runtime(
     base: &Path,
     file: &str,
 ) -> Result<ComposeRuntime, Fault> {
-    let RuntimeKind::Compose = table.kind;
     let key = |key: &str| format!("runtimes.{runtime}.{key}");
     let directory = table.project_directory.unwrap_or_else(|| PathBuf::from("."));
     if let Some(via) = &table.via
@@ -314,19 +356,33 @@ mod tests {
 
     #[test]
     fn a_key_of_a_later_release_is_called_that() {
-        let runtime = "[runtimes.d601]\nkind = \"compose\"\n";
         for (word, text) in [
             ("artifacts", "[catalog]\nartifacts = \"CI.json\"\n"),
             ("approvals", "[approvals]\nallowed-signers = \"x\"\n"),
-            ("kubeconfig", &format!("{runtime}kubeconfig = \"x\"\n")),
-            ("context", &format!("{runtime}context = \"x\"\n")),
-            ("containerd", &format!("{runtime}containerd = \"x\"\n")),
-            ("kubernetes", "[runtimes.d601-k3s]\nkind = \"kubernetes\"\n"),
         ] {
             let fault = fault(text);
             assert!(fault.message.contains(&format!("{word:?} is not in this release")), "{fault}");
             assert!(!fault.help.contains("did you mean"), "{fault}");
         }
+    }
+
+    #[test]
+    fn a_key_of_another_kind_of_runtime_is_refused() {
+        for (key, text) in [
+            ("kubeconfig", "[runtimes.main-server]\nkind = \"compose\"\nkubeconfig = \"x\"\n"),
+            ("docker", "[runtimes.d601-k3s]\nkind = \"kubernetes\"\ndocker = \"unix:///x\"\n"),
+        ] {
+            let fault = fault(text);
+            assert!(
+                fault.message.contains(&format!("{key}: a runtime of this kind has no such key")),
+                "{fault}"
+            );
+        }
+        let socket = fault("[runtimes.d601-k3s]\nkind = \"kubernetes\"\ncontainerd = \"x.sock\"\n");
+        assert!(
+            socket.message.contains("runtimes.d601-k3s.containerd: the path of a socket is absolute"),
+            "{socket}"
+        );
     }
 
     #[test]

@@ -15,13 +15,13 @@ pub fn look(config: &Config) -> Vec<Finding> {
         Some(file) => Finding::ok(format!(
             "{}, {}, {}",
             file.display(),
-            counted(config.runtimes.len(), "runtime", "runtimes"),
+            counted(config.runtimes.len() + config.clusters.len(), "runtime", "runtimes"),
             counted(config.health.len(), "health endpoint", "health endpoints")
         )),
         None => Finding::ok("no host.toml: the specification's defaults hold"),
     }];
     findings.extend(writable(config));
-    if config.runtimes.is_empty() {
+    if config.runtimes.is_empty() && config.clusters.is_empty() {
         findings.push(Finding::warning(
             "no runtime is configured, so nothing can be deployed from here",
             "say where the runtimes are: [runtimes.main-server] in host.toml",

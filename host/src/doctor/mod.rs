@@ -50,6 +50,8 @@ pub enum Area {
     Compose,
     /// The controlled env file of each runtime, and the locks beside it
     EnvFile,
+    /// The API server of each Kubernetes runtime
+    Cluster,
     /// Health endpoints of the configuration
     Health,
     /// The journal
@@ -205,6 +207,9 @@ impl Doctor<'_> {
         for runtime in self.config.runtimes.keys() {
             far_sides.push((Area::Engine, FarSide::Engine { runtime: runtime.clone() }));
             far_sides.push((Area::EnvFile, FarSide::EnvFile { runtime: runtime.clone() }));
+        }
+        for runtime in self.config.clusters.keys() {
+            far_sides.push((Area::Cluster, FarSide::Cluster { runtime: runtime.clone() }));
         }
         for endpoint in self.config.health.keys() {
             far_sides.push((Area::Health, FarSide::Health { endpoint: endpoint.clone() }));

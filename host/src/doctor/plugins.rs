@@ -140,7 +140,7 @@ impl Bench {
         let mut missing: Vec<String> = descriptor
             .environments
             .iter()
-            .filter(|one| !self.config.runtimes.contains_key(&one.runtime))
+            .filter(|one| !self.config.has_runtime(&one.runtime))
             .map(|one| format!("[runtimes.{}]", one.runtime))
             .collect();
         missing.sort();

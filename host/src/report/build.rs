@@ -16,7 +16,7 @@ use crate::config::RegistryConfig;
 use crate::engine::{Descriptor, EnvironmentFacts};
 use crate::journal::OnFailure;
 use crate::names::{Commit, Digest, Environment, LabelKey, ServiceName};
-use crate::operation::{Activate, Operation, Resolve};
+use crate::operation::{Activate, ArtifactRef, ExpectContainer, ExpectWorkload, Operation, Resolve};
 use crate::provenance::Provenance;
 use crate::step::{Pass, Step};
 
@@ -252,19 +252,25 @@ fn verification(step: &Step) -> Option<VerificationPart> {
                 satisfied,
             })
         }
-        Operation::ExpectContainer(call) => {
-            let digest = call.artifact.digest.as_ref();
-            let image = ExpectationPart {
-                pointer: "/image".to_owned(),
-                equals: digest.map(|digest| Literal::Text(digest.to_string())),
-                found: None,
-            };
-            let all = std::iter::once(image).chain(expectations(&step.operation)).collect();
-            Some(checked(Looked::Container, step, all))
+        Operation::ExpectContainer(ExpectContainer { artifact, .. }) => {
+            Some(checked(Looked::Container, step, with_image(artifact, &step.operation)))
+        }
+        Operation::ExpectWorkload(ExpectWorkload { artifact, .. }) => {
+            Some(checked(Looked::Pods, step, with_image(artifact, &step.operation)))
         }
         Operation::ExpectHealth(_) => Some(checked(Looked::Health, step, expectations(&step.operation))),
         _ => None,
     }
+}
+
+/// What runs must be the artifact, and carry what is expected of it.
+fn with_image(artifact: &ArtifactRef, operation: &Operation) -> Vec<ExpectationPart> {
+    let image = ExpectationPart {
+        pointer: "/image".to_owned(),
+        equals: artifact.digest.as_ref().map(|digest| Literal::Text(digest.to_string())),
+        found: None,
+    };
+    std::iter::once(image).chain(expectations(operation)).collect()
 }
 
 fn expectations(operation: &Operation) -> Vec<ExpectationPart> {

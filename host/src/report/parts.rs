@@ -162,6 +162,9 @@ pub enum Looked {
     /// Image, labels and environment of the running container.
     #[serde(rename = "container")]
     Container,
+    /// Image, labels, environment and annotations of the pods.
+    #[serde(rename = "pods")]
+    Pods,
     /// The health payload.
     #[serde(rename = "health")]
     Health,
@@ -174,6 +177,7 @@ impl Looked {
         match self {
             Self::Labels => "image labels in the registry",
             Self::Container => "container",
+            Self::Pods => "pods",
             Self::Health => "health",
         }
     }

@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::engine::{Descriptor, Engine, EnvironmentFacts, Loaded, Outcome, Stop};
 use crate::fault::Fault;
 use crate::gate::halt::Halt;
-use crate::gate::{Audience, Gate, Subject};
+use crate::gate::{Audience, Gate, Subject, Unheard};
 use crate::journal::{Begin, Journal, OnFailure, RunLog};
 use crate::names::{Commit, Environment, RuntimeName, ServiceName};
 use crate::operation::Operation;
@@ -324,6 +324,8 @@ impl Run<'_> {
                 Err(result) => return Ok(self.report(&[], &[], result)),
             }
         } else {
+            let predicted = self.predicted().await?;
+            self.far.begin_checks(predicted.gate.steps());
             None
         };
         let mut observed = self.pass(Backend::Observing(Arc::clone(&self.far))).await?;
@@ -381,6 +383,11 @@ impl Run<'_> {
             self.foresee_retention(passed).map_err(unwritten)?;
         }
         Ok(result)
+    }
+
+    /// What a pass tells that reaches nothing, and that nobody hears of.
+    async fn predicted(&self) -> Result<Passed, Fault> {
+        self.pass_before(Backend::Predicting(Arc::clone(self.far.secrets())), Arc::new(Unheard)).await
     }
 
     async fn pass(&self, backend: Backend) -> Result<Passed, Fault> {

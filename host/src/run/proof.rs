@@ -2,9 +2,9 @@
 //! runtime env and health payload all carried the requested commit (specification, "Artifact CD").
 
 use crate::answer::{Answer, Expectation, Literal};
-use crate::artifact::REVISION_LABEL;
+use crate::artifact::{Pair, REVISION_LABEL};
 use crate::engine::{Ending, Outcome, Stop};
-use crate::names::Commit;
+use crate::names::{Commit, EnvKey, LabelKey};
 use crate::operation::Operation;
 use crate::step::Step;
 
@@ -68,19 +68,22 @@ fn missing(steps: &[Step], commit: &Commit, degraded: bool) -> Vec<&'static str>
     let proves = |test: &dyn Fn(&Operation) -> bool| {
         verified.iter().any(|step| step.is_satisfied() && test(&step.operation))
     };
-    if !proves(&|operation| match operation {
-        Operation::ExpectContainer(call) => call
-            .labels
+    let labelled = |labels: &[Pair<LabelKey>]| {
+        labels
             .iter()
-            .any(|pair| pair.key.as_str() == REVISION_LABEL && pair.value.as_str() == commit.as_str()),
+            .any(|pair| pair.key.as_str() == REVISION_LABEL && pair.value.as_str() == commit.as_str())
+    };
+    let stamped = |env: &[Pair<EnvKey>]| env.iter().any(|pair| pair.value.as_str() == commit.as_str());
+    if !proves(&|operation| match operation {
+        Operation::ExpectContainer(call) => labelled(&call.labels),
+        Operation::ExpectWorkload(call) => labelled(&call.labels),
         _ => false,
     }) {
         missing.push("the running image's label names the commit");
     }
     if !proves(&|operation| match operation {
-        Operation::ExpectContainer(call) => {
-            call.env.iter().any(|pair| pair.value.as_str() == commit.as_str())
-        }
+        Operation::ExpectContainer(call) => stamped(&call.env),
+        Operation::ExpectWorkload(call) => stamped(&call.stamp),
         _ => false,
     }) {
         missing.push("the runtime environment names the commit");

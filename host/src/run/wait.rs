@@ -1,17 +1,14 @@
 //! Waiting for another deploy of the same service. What was looked at before it ended is no longer true after it, so the lock
 //! comes first, and everything is looked at under it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::Run;
 use super::conclude::{locked, stopped};
 use crate::answer::CallError;
-use crate::backend::Backend;
 use crate::backend::live::Lock;
 use crate::engine::Stop;
 use crate::fault::Fault;
-use crate::gate::Unheard;
 use crate::gate::halt::Halt;
 use crate::report::RunResult;
 use crate::step::{Pass, Step};
@@ -23,8 +20,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 impl Run<'_> {
     /// The locks of this service wherever its changes will go, as a pass tells that reaches nothing.
     pub(super) async fn locked_when_free(&self) -> Result<Result<Vec<Lock>, RunResult>, Fault> {
-        let secrets = Arc::clone(self.far.secrets());
-        let predicted = self.pass_before(Backend::Predicting(secrets), Arc::new(Unheard)).await?;
+        let predicted = self.predicted().await?;
         let mut told = false;
         loop {
             match self.lock(predicted.gate.steps()).await {

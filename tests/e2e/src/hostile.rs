@@ -112,6 +112,14 @@ impl Hostile {
     }
 }
 
+/// What an engine says that does not get through to the registry.
+#[must_use]
+pub fn unreached() -> Fault {
+    const BODY: &str = r#"{"message":"Get \"http://127.0.0.1:5000/v2/\": dial tcp 127.0.0.1:5000: connect: connection refused"}"#;
+    let head = format!("HTTP/1.1 500 Internal Server Error\r\ncontent-length: {}\r\n\r\n", BODY.len());
+    Fault::Answer((head + BODY).into_bytes())
+}
+
 /// `fault` for the first `times` requests whose first line has all of `words`.
 pub fn on(words: &'static [&'static str], times: usize, fault: Fault) -> impl FnMut(&str) -> Fault + Send {
     nth(words, 1, times, fault)

@@ -9,6 +9,7 @@
 
 pub mod aftermath;
 pub mod behind;
+pub mod cluster;
 pub mod component;
 mod contract;
 pub mod hostile;

@@ -9,9 +9,11 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use e2e::hostile::{on, unreached};
 use e2e::{Behaviour, Format, SERVICE, SampleImage, Settings, Stage, commit};
 use lab::engine::Place;
 use lab::faulty::Faulty;
+use lab::faulty_docker::FaultyDocker;
 use lab::modern::{self, Modern};
 use lab::{Bench, Docker, Registry, Sshd};
 
@@ -80,6 +82,33 @@ fn modern_engine_is_deployed_to_through_ssh() {
     assert_eq!(run.outcome(), (0, "deployed".to_owned()), "{run:?}");
     assert_eq!(fetched.load(Ordering::Relaxed), 0, "it was already there");
     assert_eq!(before.images, stage.snapshot().images);
+}
+
+#[test]
+fn modern_engine_is_sent_what_it_does_not_reach() {
+    let (bench, modern) = (Bench::from_environment().expect("the lab"), modern());
+    let sshd = Sshd::start(&[]).expect("a server");
+    let stage = stage(modern.docker(), &sshd, bench.registry().address());
+    let engine =
+        FaultyDocker::start(modern.docker(), &stage.folder().join("docker.sock")).expect("a stand-in");
+    let toml = std::fs::read_to_string(stage.project().host_toml()).expect("host.toml");
+    let real = modern.docker().endpoint().expect("an address");
+    std::fs::write(stage.project().host_toml(), toml.replace(&real, &engine.address())).expect("host.toml");
+    engine.fault(on(&["/images/create"], usize::MAX, unreached()));
+
+    for (name, in_index) in [("sent to the modern engine", false), ("sent to it out of an index", true)] {
+        let commit = commit(name);
+        let image = SampleImage::new(SERVICE, &commit);
+        let pushed = stage.pushed(&if in_index { image.in_index() } else { image });
+        let run = stage.deploy(&commit, &["--run-now"]);
+        assert_eq!(run.outcome(), (0, "deployed".to_owned()), "{run:?}");
+        assert_eq!(stage.running().as_ref(), Some(&commit));
+        assert_eq!(id(&stage, &commit), pushed.manifest_digest, "{name}");
+    }
+    let loads = engine.requests().iter().filter(|line| line.contains("/images/load")).count();
+    assert_eq!(loads, 2);
+    let names = stage.project().docker().run(&["image", "ls", "--all"]).expect("a list");
+    assert!(!names.contains("<none>") && !names.contains("dangling"), "{names}");
 }
 
 #[test]

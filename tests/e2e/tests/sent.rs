@@ -3,7 +3,7 @@
 
 #![allow(clippy::expect_used, reason = "a stage that cannot be set is a failed test")]
 
-use e2e::hostile::{Hostile, LIVE, on};
+use e2e::hostile::{Hostile, LIVE, on, unreached};
 use e2e::{PushedImage, Run, SampleImage, Settings, Stage, commit, measured};
 use lab::d601::RemoteProject;
 use lab::faulty::{Answer, Asked, Faulty, Step};
@@ -144,15 +144,9 @@ fn d601_gets_a_large_image_in_little_memory() {
 /// The engine of this machine, where a port that is open to the host is closed to it.
 #[test]
 fn an_engine_that_does_not_get_through_is_sent_the_image() {
-    const UNREACHED: &str = r#"{"message":"Get \"http://127.0.0.1:5000/v2/\": dial tcp 127.0.0.1:5000: connect: connection refused"}"#;
-    let refused = || {
-        let head =
-            format!("HTTP/1.1 500 Internal Server Error\r\ncontent-length: {}\r\n\r\n", UNREACHED.len());
-        Fault::Answer((head + UNREACHED).into_bytes())
-    };
     let hostile = Hostile::in_service("health-seconds = 5");
     let commit = hostile.stage.published("sent by the host");
-    hostile.engine.fault(on(&["/images/create"], 9, refused()));
+    hostile.engine.fault(on(&["/images/create"], 9, unreached()));
     let run = hostile.stage.deploy(&commit, LIVE);
     assert_eq!(run.outcome(), (0, "deployed".to_owned()), "{}{}", run.stdout, run.stderr);
     assert_eq!(hostile.stage.running(), Some(commit));
@@ -164,7 +158,7 @@ fn an_engine_that_does_not_get_through_is_sent_the_image() {
     let before = hostile.stage.snapshot();
     hostile.engine.fault(move |line| {
         let is = |word: &str| line.contains(word);
-        if is("/images/create") || is("/images/load") { refused() } else { Fault::None }
+        if is("/images/create") || is("/images/load") { unreached() } else { Fault::None }
     });
     let run = hostile.stage.deploy(&commit, LIVE);
     let message = run.text("/error/message");

@@ -10,7 +10,7 @@ use super::FarSides;
 use super::compose::Compose;
 use super::machine::{Entry, Looked};
 use super::site::Site;
-use super::{docker, env_file, health, registry};
+use super::{docker, env_file, health, kubernetes, registry};
 use crate::answer::CallError;
 use crate::diagnosis::{FarSide, Finding};
 use crate::operation::Activate;
@@ -56,6 +56,9 @@ impl FarSides {
             }
             FarSide::Compose { runtime, services } => self.compose(self.site(runtime)?, services).await,
             FarSide::EnvFile { runtime } => self.env_file(self.site(runtime)?).await,
+            FarSide::Cluster { runtime } => {
+                kubernetes::diagnose(self.cluster(runtime)?, &self.channels, limits).await
+            }
             FarSide::Health { endpoint } => {
                 let source = self.endpoint(endpoint).ok_or_else(|| {
                     CallError::Unavailable(format!("host.toml names no health endpoint {endpoint}"))

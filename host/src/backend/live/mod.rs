@@ -1,6 +1,8 @@
 //! The far sides themselves. Only this folder does I/O on the world that is deployed to, and only the gate reaches it.
 
 mod activation;
+mod ahead;
+mod changing;
 mod channels;
 mod compose;
 mod container;
@@ -25,6 +27,7 @@ mod machine;
 pub(super) mod process;
 mod registry;
 mod retention;
+mod sides;
 mod site;
 pub mod ssh;
 #[cfg(test)]
@@ -36,22 +39,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
-use super::change::{Change, Unmade};
+use super::change::Unmade;
 use super::secrets::Sources;
 use crate::answer::{Answer, CallError, Check};
 use crate::artifact::Artifact;
 use crate::config::Config;
 use crate::gate::ask::Ask;
 use crate::names::{ConfigName, ContainerName, RuntimeName, ServiceName};
-use crate::operation::{Activate, Deliver, ExpectHealth, HealthTarget, Operation, stamp_prefix};
+use crate::operation::{Activate, ExpectHealth, HealthTarget, Operation, stamp_prefix};
 use crate::provenance::{Mark, Provenance};
 use crate::step::Step;
-use activation::{Activation, EarlyCheck, Started};
+use activation::{EarlyCheck, Started};
+use changing::{Changing, value};
 use channels::Channels;
-use delivery::{Delivery, Way};
-use docker::Engine;
-use health::HealthSource;
 use inside::Inside;
+use kubernetes::Cluster;
 pub use machine::Lock;
 use machine::Machine;
 use registry::RegistryClient;
@@ -64,6 +66,7 @@ pub struct FarSides {
     registry: OnceCell<RegistryClient>,
     secrets: Arc<Sources>,
     sites: BTreeMap<RuntimeName, Site>,
+    clusters: BTreeMap<RuntimeName, Cluster>,
     /// The containers that this run started: they must still be the same ones when their health is good.
     started: Mutex<BTreeMap<(RuntimeName, ContainerName), Started>>,
     /// What changes leave on their targets.
@@ -84,6 +87,11 @@ impl FarSides {
                 .runtimes
                 .iter()
                 .map(|(name, runtime)| (name.clone(), Site::new(runtime.clone())))
+                .collect(),
+            clusters: config
+                .clusters
+                .iter()
+                .map(|(name, runtime)| (name.clone(), Cluster::new(name.clone(), runtime.clone())))
                 .collect(),
             started: Mutex::new(BTreeMap::new()),
             mark: None,
@@ -181,76 +189,57 @@ impl FarSides {
     /// Looks at what a change would write to, and refuses what it could not be made on: (before, desired). Nothing where
     /// there is no live side to look at: then the change is recorded as it was asked, and a live pass refuses it.
     pub(super) async fn probe(&self, ask: &Ask<'_>) -> Result<Option<(Value, Value)>, CallError> {
-        match ask.operation {
-            Operation::Deliver(call) => {
-                stoppable(ask, async { probed(&self.delivery(ask, call).await?).await }).await.map(Some)
+        let probed = async {
+            match self.changing(ask, ask.operation).await? {
+                Some(change) => change.probed().await.map(Some),
+                None => Ok(None),
             }
-            Operation::Activate(call) => {
-                let early = self.take_early(call);
-                let probed = async { probed(&self.activation(ask, call).await?.with_check(early)).await };
-                stoppable(ask, Box::pin(probed)).await.map(Some)
-            }
-            _ => Ok(None),
-        }
-    }
-
-    /// Begins, beside the delivery `ask`, the reads of the activation that follows it in the same recording, which policy
-    /// permitted when it was recorded. They take as long as a delivery whose layers are there.
-    pub(super) async fn look_ahead(&self, ask: &Ask<'_>, recorded: &[Step]) {
-        let Operation::Deliver(delivery) = ask.operation else { return };
-        let next = recorded.iter().find_map(|step| match &step.operation {
-            Operation::Activate(call)
-                if step.verdict.allowed && call.runtime == delivery.runtime && step.seq > ask.seq =>
-            {
-                Some(call)
-            }
-            _ => None,
-        });
-        let Some(call) = next else { return };
-        // What goes wrong here is told by the activation itself.
-        if let Ok(activation) = self.activation(ask, call).await {
-            self.early().push((call.clone(), activation.begin_check()));
-        }
-    }
-
-    fn early(&self) -> std::sync::MutexGuard<'_, Vec<(Activate, EarlyCheck)>> {
-        self.early.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn take_early(&self, call: &Activate) -> Option<EarlyCheck> {
-        let mut early = self.early();
-        let at = early.iter().position(|(begun, _)| begun == call)?;
-        Some(early.swap_remove(at).1)
+        };
+        stoppable(ask, Box::pin(probed)).await
     }
 
     /// Makes a change; answers with what is there now.
     pub(super) async fn apply(&self, ask: &Ask<'_>, before: Option<&Value>) -> Result<Value, Unmade> {
-        match ask.operation {
-            Operation::Deliver(call) => applied(&self.delivery(ask, call).await?, ask, before).await,
-            Operation::Activate(call) => {
-                let change = self.activation(ask, call).await?;
-                let after = applied(&change, ask, before).await?;
-                if let Some(started) = change.started() {
-                    let key = (call.runtime.clone(), call.container.clone());
-                    self.started().insert(key, started.clone());
-                }
-                Ok(after)
-            }
-            Operation::Retain(call) => {
-                let engine = self.engine(&call.runtime).await?;
-                Ok(value(&retention::retain(engine, call, ask).await?)?)
-            }
-            other => Err(kubernetes::unavailable(other).into()),
+        if let Operation::Retain(call) = ask.operation {
+            let engine = self.engine(&call.runtime).await?;
+            return Ok(value(&retention::retain(engine, call, ask).await?)?);
         }
+        let Some(change) = self.changing(ask, ask.operation).await? else {
+            return Err(kubernetes::unavailable(ask.operation).into());
+        };
+        let after = change.applied(ask, before).await?;
+        if let (Operation::Activate(call), Changing::Activation(change)) = (ask.operation, &change)
+            && let Some(started) = change.started()
+        {
+            let key = (call.runtime.clone(), call.container.clone());
+            self.started().insert(key, started.clone());
+        }
+        Ok(after)
     }
 
     /// Takes back what `done` did.
     pub(super) async fn undo(&self, ask: &Ask<'_>, change: &Operation, done: &Step) -> Result<(), CallError> {
-        match change {
-            Operation::Deliver(call) => undone(&self.delivery(ask, call).await?, ask, done).await,
-            Operation::Activate(call) => undone(&self.activation(ask, call).await?, ask, done).await,
-            other => Err(kubernetes::unavailable(other)),
+        match self.changing(ask, change).await? {
+            Some(change) => change.undone(ask, done).await,
+            None => Err(kubernetes::unavailable(change)),
         }
+    }
+
+    /// The change that an operation asks for; nothing where there is no live side of it.
+    async fn changing<'a>(
+        &'a self,
+        ask: &Ask<'a>,
+        operation: &'a Operation,
+    ) -> Result<Option<Changing<'a>>, CallError> {
+        Ok(match operation {
+            Operation::Deliver(call) => Some(Changing::Delivery(self.delivery(ask, call).await?)),
+            Operation::Activate(call) => {
+                let early = self.take_early(call);
+                let activation = self.activation(ask, call).await?.with_check(early);
+                Some(Changing::Activation(Box::new(activation)))
+            }
+            _ => None,
+        })
     }
 
     /// Holds what is there now against what is expected, until it fits or the time is up.
@@ -299,41 +288,6 @@ impl FarSides {
         Ok(checks)
     }
 
-    fn endpoint(&self, name: &ConfigName) -> Option<HealthSource> {
-        let url = self.config.health.get(name)?;
-        Some(HealthSource { authority: url.authority.clone(), path: url.path.clone(), deploy: None })
-    }
-
-    async fn delivery<'a>(&'a self, ask: &Ask<'a>, call: &'a Deliver) -> Result<Delivery<'a>, CallError> {
-        let engine = self.engine(&call.runtime).await?;
-        let site = self.site(&call.runtime)?;
-        let via = site.runtime.via.as_ref().or(self.config.registry.via.as_ref());
-        let way = Way { channels: &self.channels, via, authority: self.authority_for(site).await? };
-        let registry = self.registry().await?;
-        Delivery::new(engine, registry, way, artifact(ask)?, call, &self.config.limits)
-    }
-
-    async fn activation<'a>(
-        &'a self,
-        ask: &Ask<'a>,
-        call: &'a Activate,
-    ) -> Result<Activation<'a>, CallError> {
-        let engine = self.engine(&call.runtime).await?;
-        let site = self.site(&call.runtime)?;
-        let env_file = site.env_file(&self.channels).await?.to_owned();
-        let machine = site.machine(&self.channels).await?.clone();
-        let new = Activation::new(
-            engine,
-            machine,
-            &site.runtime,
-            env_file,
-            artifact(ask)?,
-            call,
-            &self.config.limits,
-        )?;
-        Ok(new.marking(self.mark.as_ref()))
-    }
-
     async fn runs(
         &self,
         runtime: &RuntimeName,
@@ -342,38 +296,6 @@ impl FarSides {
         let site = self.site(runtime)?;
         let env_file = site.env_file(&self.channels).await?;
         env_file::runs(site.machine(&self.channels).await?, env_file, services).await
-    }
-
-    /// The registry as this machine reaches it.
-    async fn registry(&self) -> Result<&RegistryClient, CallError> {
-        let connect = || async {
-            let mut registry = self.config.registry.clone();
-            let via = registry.via.as_ref();
-            registry.url.authority = self.channels.authority(via, &registry.url.authority).await?;
-            Ok::<_, CallError>(RegistryClient::new(&registry, &self.config.limits))
-        };
-        self.registry.get_or_try_init(connect).await
-    }
-
-    /// The registry's host and port as the engine of `site` reaches it: on the loopback that both are on, or through this
-    /// machine's. Nothing for the engine of a third machine.
-    async fn authority_for(&self, site: &Site) -> Result<Option<String>, CallError> {
-        let registry = &self.config.registry;
-        match &site.runtime.via {
-            via if *via == registry.via => Ok(Some(registry.url.authority.clone())),
-            None => self.channels.authority(registry.via.as_ref(), &registry.url.authority).await.map(Some),
-            Some(_) => Ok(None),
-        }
-    }
-
-    fn site(&self, name: &RuntimeName) -> Result<&Site, CallError> {
-        self.sites.get(name).ok_or_else(|| {
-            CallError::Unavailable(format!("host.toml does not say where {name} is: add [runtimes.{name}]"))
-        })
-    }
-
-    async fn engine(&self, name: &RuntimeName) -> Result<&Engine, CallError> {
-        self.site(name)?.engine(&self.channels, &self.config.limits).await
     }
 
     fn started(&self) -> std::sync::MutexGuard<'_, BTreeMap<(RuntimeName, ContainerName), Started>> {
@@ -395,31 +317,4 @@ async fn stoppable<T>(
 
 fn artifact<'a>(ask: &Ask<'a>) -> Result<&'a Artifact, CallError> {
     ask.artifact.ok_or_else(|| CallError::Other("the artifact was not resolved in this run".to_owned()))
-}
-
-async fn applied<C: Change>(change: &C, ask: &Ask<'_>, before: Option<&Value>) -> Result<Value, Unmade> {
-    let after = change.apply(&state(before)?, ask.watcher, ask.interrupt).await?;
-    // The change is made: whatever goes wrong from here on, something of it is there.
-    value(&after).map_err(|error| Unmade { error, left: true })
-}
-
-async fn undone<C: Change>(change: &C, ask: &Ask<'_>, done: &Step) -> Result<(), CallError> {
-    let after = done.after.as_ref().map(|after| state(Some(after))).transpose()?;
-    change.undo(&state(done.before.as_ref())?, after.as_ref(), ask.watcher).await
-}
-
-async fn probed<C: Change>(change: &C) -> Result<(Value, Value), CallError> {
-    let before = change.probe().await?;
-    let desired = change.desired(&before);
-    Ok((value(&before)?, value(&desired)?))
-}
-
-fn value<T: serde::Serialize>(state: &T) -> Result<Value, CallError> {
-    serde_json::to_value(state)
-        .map_err(|error| CallError::Other(format!("a state cannot be written down: {error}")))
-}
-
-fn state<T: serde::de::DeserializeOwned>(value: Option<&Value>) -> Result<T, CallError> {
-    T::deserialize(value.unwrap_or(&Value::Null))
-        .map_err(|error| CallError::Other(format!("a state cannot be read back: {error}")))
 }

@@ -9,7 +9,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::timeout;
 
@@ -21,8 +21,6 @@ const OUTPUT: usize = 8 << 20;
 const ERRORS: usize = 16 << 10;
 /// How long a process group may take to end by itself once it was asked to, before it is ended.
 const GRACE: Duration = Duration::from_secs(5);
-/// How much is read at once of what a command is fed with or tells, in bytes.
-const PIECE: usize = 64 << 10;
 
 /// What a command reads.
 pub enum Input<'a> {
@@ -30,12 +28,7 @@ pub enum Input<'a> {
     Is(Stdio),
     /// A text; small, because it is there as a whole.
     Bytes(&'a [u8]),
-    /// Whatever comes out of this, to its end.
-    Stream(&'a mut (dyn AsyncRead + Send + Unpin)),
 }
-
-/// What a child is fed with.
-type Source<'a> = Box<dyn AsyncRead + Send + Unpin + 'a>;
 
 impl Input<'_> {
     /// Nothing at all.
@@ -43,14 +36,6 @@ impl Input<'_> {
     pub fn nothing() -> Self {
         Self::Is(Stdio::null())
     }
-}
-
-/// Where the output of a command goes.
-pub enum Output<'a> {
-    /// Its beginning is kept: [`Finished::stdout`].
-    Kept,
-    /// All of it goes there, as fast as it is taken.
-    Stream(&'a mut (dyn AsyncWrite + Send + Unpin)),
 }
 
 /// How a command ended.
@@ -77,7 +62,7 @@ pub enum Unfinished {
     Late,
     /// It was ended because nobody waits for it any more.
     Stopped,
-    /// It could not be started or watched, or what it was fed with broke off.
+    /// It could not be started or watched.
     Broken(io::Error),
 }
 
@@ -108,23 +93,20 @@ pub async fn run_unless(
     within: Duration,
     stopped: impl Future<Output = ()>,
 ) -> Result<Finished, Unfinished> {
-    run_between(argv, environment, Input::Is(input), Output::Kept, within, stopped).await
+    run_fed(argv, environment, Input::Is(input), within, stopped).await
 }
 
-/// The same, between a source and a sink, which may be as large as they like. Where one of them breaks off, the command is
-/// ended: it must not take half of its input for the whole.
-pub async fn run_between(
+/// The same, for a command that is told something.
+pub async fn run_fed(
     argv: &[OsString],
     environment: &[(OsString, OsString)],
     input: Input<'_>,
-    output: Output<'_>,
     within: Duration,
     stopped: impl Future<Output = ()>,
 ) -> Result<Finished, Unfinished> {
-    let (stdin, source): (Stdio, Option<Source<'_>>) = match input {
-        Input::Is(stdin) => (stdin, None),
-        Input::Bytes(bytes) => (Stdio::piped(), Some(Box::new(bytes))),
-        Input::Stream(stream) => (Stdio::piped(), Some(Box::new(stream))),
+    let (stdin, bytes) = match input {
+        Input::Is(stdin) => (stdin, [].as_slice()),
+        Input::Bytes(bytes) => (Stdio::piped(), bytes),
     };
     let mut child = command(argv, environment)?
         .stdin(stdin)
@@ -133,12 +115,12 @@ pub async fn run_between(
         .process_group(0)
         .spawn()?;
     let group = group(&child);
-    let mut stdin = child.stdin.take();
+    let fed = feed(child.stdin.take(), bytes);
+    let watched = async { tokio::join!(fed, watch(&mut child)).1 };
     let unfinished = tokio::select! {
         biased;
         () = stopped => Unfinished::Stopped,
-        error = feed(&mut stdin, source) => Unfinished::Broken(error),
-        finished = timeout(within, watch(&mut child, output)) => match finished {
+        finished = timeout(within, watched) => match finished {
             Ok(Ok(finished)) => return Ok(finished),
             Ok(Err(error)) => Unfinished::Broken(error),
             Err(_) => Unfinished::Late,
@@ -160,50 +142,19 @@ fn group(child: &Child) -> Option<Pid> {
     child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?))
 }
 
-/// Gives a child its input; comes back only with an error of the source, and then leaves the input open: its end would say
-/// that this was all. A child that reads no further is no error: how it ends says enough.
-async fn feed(stdin: &mut Option<ChildStdin>, source: Option<Source<'_>>) -> io::Error {
-    if let (Some(to), Some(mut source)) = (stdin.as_mut(), source) {
-        let mut piece = Vec::with_capacity(PIECE);
-        loop {
-            piece.clear();
-            match source.read_buf(&mut piece).await {
-                Ok(0) => break,
-                Ok(_) if to.write_all(&piece).await.is_ok() => {}
-                Ok(_) => break,
-                Err(error) => return error,
-            }
-        }
+/// Gives a child its input, and its end. A child that reads no further is no error: how it ends says enough.
+async fn feed(stdin: Option<ChildStdin>, bytes: &[u8]) {
+    if let Some(mut stdin) = stdin {
+        let _ = stdin.write_all(bytes).await;
     }
-    drop(stdin.take());
-    std::future::pending().await
 }
 
-async fn watch(child: &mut Child, output: Output<'_>) -> io::Result<Finished> {
+async fn watch(child: &mut Child) -> io::Result<Finished> {
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let stdout = async {
-        match output {
-            Output::Kept => read(stdout, Keep::Beginning(OUTPUT)).await,
-            Output::Stream(sink) => pass_on(stdout, sink).await,
-        }
-    };
+    let stdout = read(stdout, Keep::Beginning(OUTPUT));
     // All at once: a full pipe would stop the child.
     let (stdout, stderr, status) = tokio::try_join!(stdout, read(stderr, Keep::End(ERRORS)), child.wait())?;
     Ok(Finished { success: status.success(), code: status.code(), ending: ending(status), stdout, stderr })
-}
-
-async fn pass_on(
-    from: Option<impl AsyncRead + Unpin>,
-    to: &mut (dyn AsyncWrite + Send + Unpin),
-) -> io::Result<Vec<u8>> {
-    let Some(mut from) = from else { return Ok(Vec::new()) };
-    let mut piece = Vec::with_capacity(PIECE);
-    while from.read_buf(&mut piece).await? > 0 {
-        to.write_all(&piece).await?;
-        piece.clear();
-    }
-    to.flush().await?;
-    Ok(Vec::new())
 }
 
 #[derive(Clone, Copy)]

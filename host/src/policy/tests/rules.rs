@@ -154,7 +154,7 @@ forbid (principal, action, resource == FarSide::"docker/main-server");"#,
     );
     insta::assert_snapshot!(folder.complaint(), @r#"
     policy-unknown-entity: extra.cedar:3:40: "no-engine" names FarSide::"docker/main-server", which the host never asks for
-      help: its form is registry, engine/<runtime>, compose/<runtime>, env-file/<runtime>, runs/<runtime> or health/<name in host.toml>
+      help: its form is registry, engine/<runtime>, compose/<runtime>, env-file/<runtime>, cluster/<runtime>, runs/<runtime> or health/<name in host.toml>
     "#);
 }
 

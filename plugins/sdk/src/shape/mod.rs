@@ -1,8 +1,10 @@
 //! The ways in which the specification's services are deployed.
 
 mod compose;
+mod kubernetes;
 
 pub use compose::ComposeService;
+pub use kubernetes::KubernetesService;
 
 use crate::contract::deploy::consumer::types::{Expectation, Literal, Pair};
 use crate::{Request, Source};

@@ -12,7 +12,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use host::backend::live::ssh::{Connection, Input, LocalEnd, Output, SshError, Target};
+use host::backend::live::ssh::{Connection, Input, LocalEnd, SshError, Target};
 use host::config::{Destination, Limits, SshHost};
 use host::names::ConfigName;
 use lab::{Sshd, sshd};
@@ -105,18 +105,13 @@ async fn nothing_of_the_environment_here_gets_there() {
 }
 
 #[tokio::test]
-async fn any_amount_goes_in_and_out() {
+async fn any_amount_goes_in() {
     const SIZE: usize = 30 << 20;
     let sshd = Sshd::start(&[]).expect("a server");
     let connection = connected(&sshd).await;
     let big = vec![b'x'; SIZE];
     let finished = connection.run(&["wc", "-c"], Input::Bytes(&big), LONG).await.expect("it runs");
     assert_eq!(String::from_utf8_lossy(&finished.stdout).trim(), SIZE.to_string());
-
-    let (mut input, mut output) = (&*big, Vec::new());
-    let (from, to) = (Input::Stream(&mut input), Output::Stream(&mut output));
-    let finished = connection.run_into(&["cat"], from, to, LONG).await.expect("it runs");
-    assert!(finished.success && output == big, "{} bytes", output.len());
 
     // One that does not want it all.
     let finished = connection.run(&["true"], Input::Bytes(&big), LONG).await.expect("it runs");

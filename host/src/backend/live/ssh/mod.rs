@@ -16,7 +16,7 @@ mod quote;
 mod said;
 mod session;
 
-pub use super::process::{Finished, Input, Output};
+pub use super::process::{Finished, Input};
 pub use connection::Connection;
 pub use error::{Place, Refusal, SshError, Trouble, Unreached};
 pub use forward::{Forward, LocalEnd, Target};

@@ -8,7 +8,7 @@ use super::connection::{Connection, Line, unstarted};
 use super::error::{SshError, Trouble};
 use super::heard::{last, shown};
 use super::{arguments, quote};
-use crate::backend::live::process::{self, Finished, Input, Output, Unfinished};
+use crate::backend::live::process::{self, Finished, Input, Unfinished};
 
 /// How `ssh` itself ends when it failed; a command may end with it too.
 const FAILED: i32 = 255;
@@ -19,7 +19,7 @@ impl Connection {
     /// Runs `argv` on the other side to its end. Its login shell must be a POSIX one, and gives the command its own
     /// environment: nothing of this machine's goes there.
     ///
-    /// Should its input break off here, or the connection be lost, the command sees the end of its input all the same: what it
+    /// Should the connection be lost, the command sees the end of its input all the same: what it
     /// reads must say by itself whether it is whole.
     ///
     /// A command that a signal ended there is told as one that ended with 255, because `ssh` does.
@@ -32,26 +32,12 @@ impl Connection {
         input: Input<'_>,
         within: Duration,
     ) -> Result<Finished, SshError> {
-        self.run_into(argv, input, Output::Kept, within).await
-    }
-
-    /// The same with an output that may be as large as it likes.
-    ///
-    /// # Errors
-    /// As for [`Self::run`].
-    pub async fn run_into(
-        &self,
-        argv: &[impl AsRef<str>],
-        input: Input<'_>,
-        output: Output<'_>,
-        within: Duration,
-    ) -> Result<Finished, SshError> {
         let line = self.line();
         let (program, command) = line.command(argv)?;
         let log = line.fresh("l");
         let argv = arguments::session(&line.socket(), &log, &command);
         let never = std::future::pending();
-        let finished = process::run_between(&argv, &line.environment, input, output, within, never).await;
+        let finished = process::run_fed(&argv, &line.environment, input, within, never).await;
         let said = taken(&log);
         let finished = match finished {
             Ok(finished) => finished,
@@ -59,10 +45,6 @@ impl Connection {
                 return Err(line.error(Trouble::Late { program, within }));
             }
             Err(Unfinished::Late) => return Err(line.dropped()),
-            Err(Unfinished::Broken(error)) => {
-                let why = format!("its input or output broke off: {error}");
-                return Err(line.error(Trouble::Invalid { what: program, why }));
-            }
             Err(why) => return Err(line.error(unstarted(&why))),
         };
         line.judged(finished, &program, &said).await
