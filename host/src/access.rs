@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::names::{RuntimeName, ServiceName};
 use crate::operation::{
-    AwaitRollout, ExpectWorkload, HealthTarget, InspectWorkload, Operation, Retain, stamp_prefix,
+    AwaitRollout, Deployment, ExpectWorkload, HealthTarget, InspectWorkload, Operation, Retain, stamp_prefix,
 };
 
 /// What is done. The names are those of the policy schema.
@@ -38,6 +38,8 @@ pub enum Action {
     Rollback,
     /// See whether a far side is as it has to be.
     Diagnose,
+    /// Read which deploys a runtime tells of.
+    ReadRuns,
     /// Take its name from an old image, and with the last one the image.
     RemoveImage,
 }
@@ -50,7 +52,7 @@ impl Action {
     }
 
     /// Every action, in the order of a deploy.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::ResolveArtifact,
         Self::DeliverImage,
         Self::TagImage,
@@ -64,6 +66,7 @@ impl Action {
         Self::RequireSecret,
         Self::Rollback,
         Self::Diagnose,
+        Self::ReadRuns,
         Self::RemoveImage,
     ];
 
@@ -84,6 +87,7 @@ impl Action {
             Self::RequireSecret => "requireSecret",
             Self::Rollback => "rollback",
             Self::Diagnose => "diagnose",
+            Self::ReadRuns => "readRuns",
             Self::RemoveImage => "removeImage",
         }
     }
@@ -190,6 +194,10 @@ impl Resource {
         Self::new(kind, format!("{runtime}/{id}"))
     }
 
+    fn deployment(runtime: &RuntimeName, named: &Deployment) -> Self {
+        Self::on(ResourceType::Deployment, runtime, format_args!("{}/{}", named.namespace, named.name))
+    }
+
     fn env_key(runtime: &RuntimeName, service: &ServiceName, key: impl std::fmt::Display) -> Self {
         let mut resource = Self::on(ResourceType::EnvKey, runtime, key);
         resource.group = Some(format!("{runtime}/{}", stamp_prefix(service)));
@@ -259,23 +267,14 @@ impl Operation {
                 .iter()
                 .map(|one| Access {
                     action: Action::PatchDeployment,
-                    resource: Resource::on(
-                        ResourceType::Deployment,
-                        &call.runtime,
-                        format_args!("{}/{}", one.namespace, one.name),
-                    ),
+                    resource: Resource::deployment(&call.runtime, one),
                 })
                 .collect(),
             Self::AwaitRollout(AwaitRollout { runtime, deployment, .. })
             | Self::ExpectWorkload(ExpectWorkload { runtime, deployment, .. })
-            | Self::InspectWorkload(InspectWorkload { runtime, deployment, .. }) => one(
-                Action::InspectDeployment,
-                Resource::on(
-                    ResourceType::Deployment,
-                    runtime,
-                    format_args!("{}/{}", deployment.namespace, deployment.name),
-                ),
-            ),
+            | Self::InspectWorkload(InspectWorkload { runtime, deployment, .. }) => {
+                one(Action::InspectDeployment, Resource::deployment(runtime, deployment))
+            }
             Self::SyncObject(call) => {
                 let object = Resource::on(
                     ResourceType::KubernetesObject,
@@ -309,7 +308,7 @@ impl Operation {
                 one(Action::Diagnose, Resource::new(ResourceType::FarSide, far_side.id()))
             }
             Self::ReadRuns { .. } => {
-                one(Action::Diagnose, Resource::new(ResourceType::FarSide, self.target()))
+                one(Action::ReadRuns, Resource::new(ResourceType::FarSide, self.target()))
             }
             Self::Retain(call) => call.accesses(),
             // Taking back is a right of its own on whatever the change touched.

@@ -104,7 +104,8 @@ impl BuiltIn {
     #[must_use]
     pub fn asking(action: Action) -> &'static [Self] {
         match action {
-            Action::Diagnose => &[Self::Doctor, Self::Runs],
+            Action::Diagnose => &[Self::Doctor],
+            Action::ReadRuns => &[Self::Runs],
             Action::RemoveImage => &[Self::Retention],
             _ => &[],
         }

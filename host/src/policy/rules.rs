@@ -235,7 +235,9 @@ fn invalid(rules: &Rules, files: &[Text], id: &PolicyId, error: DetailedError, r
 /// Whether an error arises only where the host itself asks, which is about no service and no environment.
 fn is_about_the_host(error: &ValidationError) -> bool {
     let text = error.to_string();
-    ["`BuiltIn`", "`FarSide`", "Action::\"diagnose\""].iter().any(|word| text.contains(word))
+    ["`BuiltIn`", "`FarSide`", "Action::\"diagnose\"", "Action::\"readRuns\""]
+        .iter()
+        .any(|word| text.contains(word))
 }
 
 fn is_known(uid: &EntityUid, ownership: &Ownership) -> bool {

@@ -19,7 +19,7 @@ use crate::engine::{Descriptor, Engine, EnvironmentFacts, Loaded, Outcome, Stop}
 use crate::fault::Fault;
 use crate::gate::halt::Halt;
 use crate::gate::{Audience, Gate, Subject, Unheard};
-use crate::journal::{Begin, Journal, OnFailure, RunLog};
+use crate::journal::{Begin, Journal, Log, OnFailure, RunLog};
 use crate::names::{Commit, Environment, RuntimeName, ServiceName};
 use crate::operation::Operation;
 use crate::policy::{Context, Policy, Principal, Weekday};
@@ -385,22 +385,28 @@ impl Run<'_> {
         Ok(result)
     }
 
-    /// What a pass tells that reaches nothing, and that nobody hears of.
+    /// What a pass tells that reaches nothing; nobody hears of it, and no journal keeps it.
     async fn predicted(&self) -> Result<Passed, Fault> {
-        self.pass_before(Backend::Predicting(Arc::clone(self.far.secrets())), Arc::new(Unheard)).await
+        let predicting = Backend::Predicting(Arc::clone(self.far.secrets()));
+        self.pass_before(predicting, Arc::new(Unheard), Log::Unkept).await
     }
 
     async fn pass(&self, backend: Backend) -> Result<Passed, Fault> {
-        self.pass_before(backend, Arc::clone(&self.audience)).await
+        self.pass_before(backend, Arc::clone(&self.audience), self.log.clone().into()).await
     }
 
     /// Runs the plugin once, on a thread of its own: it waits for answers like any program.
-    async fn pass_before(&self, backend: Backend, audience: Arc<dyn Audience>) -> Result<Passed, Fault> {
+    async fn pass_before(
+        &self,
+        backend: Backend,
+        audience: Arc<dyn Audience>,
+        log: Log,
+    ) -> Result<Passed, Fault> {
         let _phase = timing::phase("run");
         let gate = Gate::new(
             Arc::clone(&self.host.policy),
             self.subject.clone(),
-            self.log.clone(),
+            log,
             backend,
             audience,
             self.interrupt.clone(),

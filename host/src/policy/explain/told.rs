@@ -68,9 +68,8 @@ fn proposal(group: &[&Denial]) -> Vec<String> {
     if let Some(asking @ Principal::BuiltIn { built_in }) = principal {
         let (who, what) = (built_in.as_str(), words.join(", "));
         let (reason, condition) = match built_in {
-            BuiltIn::Doctor | BuiltIn::Runs => {
-                (format!("host {who} may {what} what deploys go through."), "")
-            }
+            BuiltIn::Doctor => (format!("host doctor may {what} what deploys go through."), ""),
+            BuiltIn::Runs => ("host runs may read which deploys a runtime tells of.".to_owned(), ""),
             BuiltIn::Retention => (
                 format!("After a deploy the host may {what} of earlier deploys."),
                 " when { resource in context.environment }",
