@@ -248,6 +248,17 @@ impl From<Output> for Run {
     }
 }
 
+/// An env file where what is written of the run itself, which differs each time, is the same.
+#[must_use]
+pub fn without_run(env_file: &str) -> String {
+    let mut parts = env_file.split("_DEPLOY_RUN=");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        let end = part.find(['\r', '\n', '\\']).unwrap_or(part.len());
+        text + "_DEPLOY_RUN=[run]" + &part[end..]
+    })
+}
+
 /// The release's policies in a folder of the test's own, where `change` may rewrite any file.
 pub fn policies(folder: &Path, change: impl Fn(&str, String) -> String) -> PathBuf {
     let copy = folder.join("policies");

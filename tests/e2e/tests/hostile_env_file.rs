@@ -10,6 +10,7 @@ use std::process::Command;
 
 use e2e::aftermath::Leaves;
 use e2e::hostile::{BACK, Hostile, LIVE, after, meanwhile, nth};
+use e2e::without_run;
 use lab::faulty_docker::Fault;
 
 const LIMITS: &str = "docker-seconds = 10\ncompose-seconds = 20\nhealth-seconds = 5";
@@ -241,7 +242,7 @@ fn whatever_else_is_in_it_stays() {
         protected(&file, content);
         let run = on_stage.row(name, Leaves::Something, LIVE);
         let after = fs::read(&file).expect("the env file").escape_ascii().to_string();
-        let after = after.replace(&run.text("/commit"), "[commit]").replace("\\n", "\\n\n");
+        let after = without_run(&after).replace(&run.text("/commit"), "[commit]").replace("\\n", "\\n\n");
         contents.extend(["\n", name, "\n", &after, "\n"]);
     }
     insta::assert_snapshot!(on_stage.finish() + &contents);

@@ -11,7 +11,6 @@ use tokio::sync::OnceCell;
 
 use crate::answer::CallError;
 use crate::backend::live::channels::Channels;
-use crate::backend::live::machine::Machine;
 use crate::config::{KubernetesRuntime, Limits};
 use crate::names::RuntimeName;
 use crate::words::plain;
@@ -28,7 +27,6 @@ pub struct Cluster {
     /// What the configuration says of it.
     pub runtime: KubernetesRuntime,
     connected: OnceCell<Connected>,
-    node: OnceCell<Machine>,
 }
 
 /// The way to an API server.
@@ -42,7 +40,7 @@ pub struct Connected {
 impl Cluster {
     /// Nothing is read or connected before it is asked.
     pub fn new(name: RuntimeName, runtime: KubernetesRuntime) -> Self {
-        Self { name, runtime, connected: OnceCell::new(), node: OnceCell::new() }
+        Self { name, runtime, connected: OnceCell::new() }
     }
 
     /// Its API server; one on the node's loopback through a forward.
@@ -51,14 +49,6 @@ impl Cluster {
     /// `Invalid` for a kubeconfig that cannot be used; as for [`Channels::authority`].
     pub async fn connected(&self, channels: &Channels, limits: &Limits) -> Result<&Connected, CallError> {
         self.connected.get_or_try_init(|| self.connect(channels, limits)).await
-    }
-
-    /// The machine that its node is.
-    ///
-    /// # Errors
-    /// As for [`Channels::machine`].
-    pub async fn node(&self, channels: &Channels) -> Result<&Machine, CallError> {
-        self.node.get_or_try_init(|| channels.machine(self.runtime.via.as_ref())).await
     }
 
     async fn connect(&self, channels: &Channels, limits: &Limits) -> Result<Connected, CallError> {

@@ -49,8 +49,8 @@ impl Connected {
                 "{what}: the API server at {address} does not know who asks ({said}); renew the credentials of the kubeconfig"
             )),
             403 => CallError::Other(format!(
-                "{what}: the API server at {address} does not allow it: {said}; apply the Role of the release (kubernetes/) \
-                 to the account of the kubeconfig"
+                "{what}: the API server at {address} does not allow it: {said}; give the account of the \
+                 kubeconfig that right"
             )),
             404 => CallError::NotFound(format!("{what}: {said}")),
             409 => CallError::Mismatch(format!("{what}: {said}")),
