@@ -13,7 +13,7 @@ use crate::operation::Operation;
 /// Names what is missing.
 pub fn unavailable(operation: &Operation) -> CallError {
     CallError::Unavailable(format!(
-        "{} of {}: this release cannot do that on a Kubernetes runtime yet",
+        "{} of {}: this release asks the API server of a Kubernetes runtime how it is, and deploys nothing to it yet",
         operation.name(),
         operation.target()
     ))
