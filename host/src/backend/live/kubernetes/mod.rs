@@ -13,7 +13,7 @@ use crate::operation::Operation;
 /// Names what is missing.
 pub fn unavailable(operation: &Operation) -> CallError {
     CallError::Unavailable(format!(
-        "{} of {}: this release asks the API server of a Kubernetes runtime how it is, and deploys nothing to it yet",
+        "{} of {}: this release deploys to no Kubernetes runtime yet; it only asks its API server how it is",
         operation.name(),
         operation.target()
     ))
