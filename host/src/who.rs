@@ -1,5 +1,10 @@
 //! Who runs this program, and where: what colleagues are told.
 
+use crate::words::plain;
+
+/// Longest part of a machine's name that others are told, in characters: what a lock notes has 200 bytes.
+const MACHINE: usize = 64;
+
 /// The user of this process, by the name that the system's user table gives.
 #[must_use]
 pub fn requester() -> String {
@@ -19,5 +24,5 @@ pub fn requester() -> String {
 pub fn machine() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim();
-    if name.is_empty() { "an unnamed machine".to_owned() } else { name.to_owned() }
+    if name.is_empty() { "an unnamed machine".to_owned() } else { plain(name, MACHINE) }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Mutex, OnceCell};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::delivery::also;
 use super::machine::Machine;
@@ -19,7 +19,7 @@ use crate::names::ConfigName;
 /// How often what the other side refuses is looked at.
 const OFTEN: Duration = Duration::from_millis(100);
 /// How long a server there may refuse, because it is just restarted.
-const RESTART: Duration = Duration::from_secs(10);
+const RESTART: Duration = Duration::from_secs(5);
 /// How long `ssh` may take to say why something that went through it has failed.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
@@ -172,14 +172,15 @@ impl Channels {
     }
 }
 
-/// Comes back when what is behind the forward that begins at `near` refuses, and still does after the time of a restart.
+/// Comes back when what is behind the forward that begins at `near` refuses, and refuses again when it has had the time of a
+/// restart. Engines try again after some seconds each time.
 async fn kept_refusing(connection: &Connection, host: &Host, near: &str) -> SshError {
+    refused(host, near, connection.heard()).await;
+    let first = Instant::now();
     loop {
-        refused(host, near, connection.heard()).await;
-        let heard = connection.heard();
-        sleep(RESTART).await;
-        if let Some(still) = host.refusal(near, heard).await {
-            return still;
+        let again = refused(host, near, connection.heard()).await;
+        if first.elapsed() >= RESTART {
+            return again;
         }
     }
 }

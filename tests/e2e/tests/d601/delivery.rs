@@ -139,6 +139,9 @@ fn d601_with_a_full_disk_keeps_what_it_has() {
         let container = project.container(FINDJOB.container).expect("docker there").expect("a container");
         let images =
             d601.ssh(&["docker", "image", "ls", "--all", "--no-trunc", "--digests"]).expect("images");
+        // Names of one age come in any order.
+        let mut images: Vec<_> = images.lines().map(str::to_owned).collect();
+        images.sort();
         (container["Id"].to_string(), images, project.read_env_file().expect("the env file"))
     };
     let before = now();

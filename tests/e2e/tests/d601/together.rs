@@ -70,9 +70,9 @@ fn d601_is_deployed_to_by_many_of_two_machines() {
     assert_eq!(refused.json()["error"]["retryable"], true, "{}", refused.stdout);
     let here = std::fs::read_to_string("/proc/sys/kernel/hostname").expect("this machine's name");
     let holds = format!(
-        "another deploy of findjob is in progress (root runs {} on {}, ",
-        holder.text("/run/id"),
-        here.trim()
+        "another deploy of findjob is in progress (root on {} runs {}, ",
+        here.trim(),
+        holder.text("/run/id")
     );
     assert!(refused.text("/error/message").contains(&holds), "{holds}\n{}", refused.stdout);
 

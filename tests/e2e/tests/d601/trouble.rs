@@ -88,9 +88,10 @@ fn d601_whose_connection_is_cut_in_an_activation_says_so_and_is_deployed_again()
     let mut lines = BufReader::new(child.stderr.take().expect("standard error")).lines();
     let mut told = lines.by_ref().map_while(Result::ok);
     assert!(told.any(|line| line.contains("image.deliver")), "the activation is next");
-    std::thread::sleep(Duration::from_millis(500));
-    // Its sessions on D601 die, as those of a network that is gone.
-    let _ = d601.ssh(&["sudo", "pkill", "-KILL", "-u", "deploy", "sshd"]);
+    // Its sessions on D601 die when Compose is at work there, as those of a network that is gone, and with them the one that
+    // says so.
+    let cut = "while ! pgrep -f '[u]p -d --no-build' >/dev/null; do sleep 0.01; done; sudo pkill -KILL -u deploy sshd";
+    let _ = d601.ssh(&["sh", "-c", cut]);
     let rest: Vec<_> = told.collect();
     let run = Run::from(child.wait_with_output().expect("the program"));
 

@@ -20,8 +20,6 @@ use crate::words::{plain, seconds};
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Longest part of what the other machine says that a message repeats, in characters.
 const SHOWN: usize = 200;
-/// Longest part of this machine's name that others are told, in characters: what a lock notes has 200 bytes.
-const MACHINE: usize = 64;
 
 pub(super) async fn look(connection: &Connection, path: &Path, most: u64) -> Result<Looked, Trouble> {
     let cannot = |why: &str| file_trouble("cannot be looked at", why);
@@ -147,9 +145,7 @@ impl Held {
                 plain(why.trim(), SHOWN)
             ))
         };
-        // There it would be nobody's: all that the other machine knows of this one is who logs in.
-        let note = format!("{holder} on {}", this_machine());
-        let mut holder = connection.start(&command(script::HOLD, &[&file, &note]))?;
+        let mut holder = connection.start(&command(script::HOLD, &[&file, holder]))?;
         let (mut first, mut noted) = (String::new(), String::new());
         if let Some(stdout) = holder.stdout() {
             let mut lines = BufReader::new(stdout).take(4096);
@@ -180,13 +176,6 @@ impl Held {
             }
         }
     }
-}
-
-/// The name of the machine that this process runs on.
-fn this_machine() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let name = plain(name.trim(), MACHINE);
-    if name.is_empty() { "a machine without a name".to_owned() } else { name }
 }
 
 async fn script(
