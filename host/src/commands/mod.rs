@@ -113,6 +113,7 @@ impl Cli {
     pub fn reaches_out(&self) -> bool {
         match &self.command {
             Command::Deploy(args) => !args.offline(),
+            Command::Runs(args) => !args.offline(),
             Command::Doctor(_) => true,
             _ => false,
         }

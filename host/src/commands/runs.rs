@@ -29,6 +29,13 @@ pub struct RunsArgs {
     command: RunsCommand,
 }
 
+impl RunsArgs {
+    /// Whether it asks nobody.
+    pub fn offline(&self) -> bool {
+        !matches!(self.command, RunsCommand::List { journal: false, .. })
+    }
+}
+
 #[derive(Subcommand)]
 enum RunsCommand {
     /// The newest runs first, and what was deployed last to each target, by whomever

@@ -47,6 +47,9 @@ fn d601_runs_a_project_of_its_own() {
     let run = stage.deploy_as("findjob", "prod", &second, &["--run-now"]);
     assert_eq!(decision(&run), (0, "deployed".to_owned()), "{}{}", run.stdout, run.stderr);
     assert_eq!(running_there(&project, &FINDJOB), [(); 3].map(|()| second.clone()));
+    let told = stage.host(&["runs", "list", "--output", "json"]).json();
+    let of_d601 = told["targets"].as_array().into_iter().flatten().find(|row| row["runtime"] == "d601");
+    assert_eq!(of_d601.expect("what D601 tells")["deploy"]["commit"], second.as_str(), "{told:#}");
     let bad = commit("findjob that is never ready");
     d601.push(&SampleImage::new("findjob", &bad).behaviour(e2e::Behaviour::NeverReady)).expect("pushed");
     let run = stage.deploy_as("findjob", "prod", &bad, &["--run-now", "--on-failure", "rollback"]);
