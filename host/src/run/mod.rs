@@ -324,8 +324,6 @@ impl Run<'_> {
                 Err(result) => return Ok(self.report(&[], &[], result)),
             }
         } else {
-            let predicted = self.predicted().await?;
-            self.far.begin_checks(predicted.gate.steps());
             None
         };
         let mut observed = self.pass(Backend::Observing(Arc::clone(&self.far))).await?;

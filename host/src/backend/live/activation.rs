@@ -56,14 +56,6 @@ pub struct EarlyCheck {
     task: JoinHandle<Result<(), CallError>>,
 }
 
-impl EarlyCheck {
-    /// Begins one.
-    #[must_use]
-    pub fn begin(compose: Compose, call: Activate) -> Self {
-        Self { begun: Instant::now(), task: tokio::spawn(async move { compose.check(&call).await }) }
-    }
-}
-
 impl Drop for EarlyCheck {
     fn drop(&mut self) {
         self.task.abort();
@@ -126,7 +118,8 @@ impl<'a> Activation<'a> {
     /// Begins the check of the Compose project. It only reads: it may run while the image is delivered.
     #[must_use]
     pub fn begin_check(&self) -> EarlyCheck {
-        EarlyCheck::begin(self.compose.clone(), self.call.clone())
+        let (compose, call) = (self.compose.clone(), self.call.clone());
+        EarlyCheck { begun: Instant::now(), task: tokio::spawn(async move { compose.check(&call).await }) }
     }
 
     async fn check_project(&self) -> Result<(), CallError> {

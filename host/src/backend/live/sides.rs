@@ -38,6 +38,11 @@ impl FarSides {
 
     pub(super) fn site(&self, name: &RuntimeName) -> Result<&Site, CallError> {
         self.sites.get(name).ok_or_else(|| {
+            if self.clusters.contains_key(name) {
+                return CallError::Unavailable(format!(
+                    "{name} is a Kubernetes runtime: this release deploys to none yet; it only asks its API server how it is"
+                ));
+            }
             CallError::Unavailable(format!("host.toml does not say where {name} is: add [runtimes.{name}]"))
         })
     }
