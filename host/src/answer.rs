@@ -65,6 +65,29 @@ pub struct ContainerView {
     pub env: Vec<(String, String)>,
 }
 
+/// What the pods of a Deployment are made from, reduced to what was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkloadView {
+    /// Of the container, as it is written there.
+    pub image: String,
+    /// Environment entries that were asked for and have a value there.
+    pub env: Vec<(String, String)>,
+    /// Annotations that were asked for and are there.
+    pub annotations: Vec<(String, String)>,
+}
+
+/// A pod, reduced to what a rollout tells of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PodView {
+    /// Its name.
+    pub name: String,
+    /// The digest by which its node knows the image.
+    pub image_digest: Option<String>,
+    /// Whether requests reach it.
+    pub ready: bool,
+}
+
 /// Whether a gate would let a live run pass, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -123,8 +146,12 @@ pub enum Answer {
     Artifact(Box<Artifact>),
     /// `compose.inspect`; nothing where there is no such container.
     Container(Option<ContainerView>),
-    /// `compose.expect`, `health.expect`.
+    /// `kubernetes.inspect`; nothing where there is no such Deployment.
+    Workload(Option<WorkloadView>),
+    /// `compose.expect`, `kubernetes.expect`, `health.expect`.
     Checks(Vec<Check>),
+    /// `kubernetes.await-rollout`.
+    Pods(Vec<PodView>),
     /// `host.diagnose`; the first finding says what is there.
     Diagnosis(Vec<Finding>),
     /// `host.runs`.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::names::{Commit, Digest, ImageName, PlainValue, ServiceName};
+use crate::names::{Commit, Digest, ImageName, LabelKey, PlainValue, ServiceName};
 
 /// The label that names an image's commit (OCI image specification, pre-defined annotation keys).
 pub const REVISION_LABEL: &str = "org.opencontainers.image.revision";
@@ -54,6 +54,9 @@ pub struct Artifact {
     pub repository: ImageName,
     /// Nothing where the registry was not asked (offline).
     pub identity: Option<Identity>,
+    /// What was asked of its labels and is so, on every platform of it.
+    #[serde(default)]
+    pub labels: Vec<Pair<LabelKey>>,
 }
 
 impl Artifact {

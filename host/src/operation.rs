@@ -288,6 +288,17 @@ pub struct Retain {
     pub image: Option<String>,
 }
 
+/// A Deployment of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnedDeployment {
+    /// Whose it is.
+    pub service: ServiceName,
+    /// Where it is.
+    pub namespace: KubernetesName,
+    /// Its name.
+    pub name: KubernetesName,
+}
+
 /// One thing that the host does, or would do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "operation")]
@@ -364,6 +375,8 @@ pub enum Operation {
         runtime: RuntimeName,
         /// Whose.
         services: Vec<ServiceName>,
+        /// Where the runtime runs Kubernetes: each of them tells of the deploys to it, and policy knows which they are.
+        deployments: Vec<OwnedDeployment>,
     },
     /// Remove old images of a service after a deploy of it; a step of the host's own, never of a plugin.
     #[serde(rename = "host.retain")]

@@ -27,7 +27,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::{Access, Action};
 use crate::fault::Fault;
-use crate::names::{Digest, Environment, ServiceName};
+use crate::names::{Digest, Environment, RuntimeName, ServiceName};
+use crate::operation::OwnedDeployment;
 pub use problem::{Place, Problem};
 
 use explain::Denial;
@@ -310,6 +311,12 @@ impl Policy {
     #[must_use]
     pub fn plugins(&self) -> Vec<ServiceName> {
         self.ownership.services().cloned().collect()
+    }
+
+    /// Every Deployment of a runtime that is a service's own, by the entities.
+    #[must_use]
+    pub fn deployments(&self, runtime: &RuntimeName) -> Vec<OwnedDeployment> {
+        self.ownership.deployments(runtime)
     }
 
     /// What the rule called `id` says of itself.

@@ -123,6 +123,22 @@ impl Provenance {
     }
 }
 
+impl Provenance {
+    /// The same for a workload that names its image by its commit.
+    #[must_use]
+    pub fn drift_of_name(&self, image: &str) -> Option<String> {
+        let own = image.rsplit_once(':').is_some_and(|(_, tag)| tag == self.commit.as_str());
+        (!own).then(|| {
+            format!(
+                "the Deployment names image {}, and run {} left commit {}",
+                plain(image, 120),
+                self.run,
+                self.commit
+            )
+        })
+    }
+}
+
 impl std::fmt::Display for Provenance {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let commit = self.commit.as_str().get(..12).unwrap_or_default();
@@ -200,5 +216,9 @@ mod tests {
         let other = left.drift(Some("sha256:1")).expect("a drift");
         assert!(other.contains("runs image sha256:1, and run 20261121T091813Z-92a0f3 left"), "{other}");
         assert!(left.drift(None).expect("a drift").starts_with("nothing runs"));
+
+        assert_eq!(left.drift_of_name(&format!("127.0.0.1:5000/unidesk/web:{}", left.commit)), None);
+        let other = left.drift_of_name("127.0.0.1:5000/unidesk/web:1").expect("a drift");
+        assert!(other.contains("unidesk/web:1, and run 20261121T091813Z-92a0f3 left commit aaaa"), "{other}");
     }
 }

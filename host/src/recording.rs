@@ -66,8 +66,11 @@ impl Recording {
     }
 
     /// What the failure path takes back, last first: the changes that were made, and those that failed and left something.
+    /// Objects that pods read when they start come before the patches whose way back starts pods.
     pub fn undo_order(steps: &[Step]) -> impl Iterator<Item = &Step> {
-        steps.iter().rev().filter(|step| step.has_effect())
+        let read_at_start = |step: &&Step| matches!(step.operation, Operation::SyncObject(_));
+        let made = || steps.iter().rev().filter(|step| step.has_effect());
+        made().filter(read_at_start).chain(made().filter(move |step| !read_at_start(step)))
     }
 
     /// Gates that a live run would not pass, as (seq, reason).
@@ -83,7 +86,8 @@ impl Recording {
 mod tests {
     use super::*;
     use crate::answer::CallError;
-    use crate::operation::Kind;
+    use crate::names::{ConfigName, KubernetesName, RuntimeName};
+    use crate::operation::{Kind, ObjectKind, SyncObject};
     use crate::policy::Decision;
     use crate::step::Pass;
     use serde_json::json;
@@ -148,5 +152,24 @@ mod tests {
         let steps = [change(1, "done", "x", "y"), change(2, "already so", "y", "y"), failed, left];
         let order: Vec<u32> = Recording::undo_order(&steps).map(|step| step.seq).collect();
         assert_eq!(order, [4, 1]);
+    }
+
+    #[test]
+    fn what_pods_read_when_they_start_goes_back_before_they_do() {
+        let object = |seq, name: &str| {
+            let call = SyncObject {
+                runtime: RuntimeName::parse("d601-k3s").expect("a runtime"),
+                kind: ObjectKind::Secret,
+                namespace: KubernetesName::parse("unidesk").expect("a namespace"),
+                name: KubernetesName::parse(name).expect("a name"),
+                source: ConfigName::parse("shop").expect("a source"),
+                entries: Vec::new(),
+            };
+            Step { operation: Operation::SyncObject(call), ..change(seq, name, "x", "y") }
+        };
+        let steps =
+            [change(1, "image", "x", "y"), object(2, "a"), object(3, "b"), change(4, "patch", "x", "y")];
+        let order: Vec<u32> = Recording::undo_order(&steps).map(|step| step.seq).collect();
+        assert_eq!(order, [3, 2, 4, 1]);
     }
 }

@@ -186,6 +186,7 @@ fn not_asked(operation: &Operation) -> Answer {
             commit: call.commit.clone(),
             repository: call.repository.clone(),
             identity: None,
+            labels: Vec::new(),
         })),
         _ => Answer::NotAsked,
     }

@@ -75,7 +75,7 @@ impl Host for Guest {
 }
 
 /// What was found, under the keys that were asked for.
-fn without_prefix(prefix: &str, found: Vec<(String, String)>) -> Vec<Pair> {
+pub(super) fn without_prefix(prefix: &str, found: Vec<(String, String)>) -> Vec<Pair> {
     let bare = |key: &str| key.strip_prefix(prefix).map(str::to_owned);
     found.into_iter().filter_map(|(key, value)| Some(Pair { key: bare(&key)?, value })).collect()
 }

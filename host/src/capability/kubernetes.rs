@@ -6,8 +6,9 @@ use super::bindings::deploy::consumer::kubernetes::{
     Check, Deployment as WitDeployment, ExpectedWorkload, Host, ObjectKind as WitKind, Pair, Pod,
     SyncObject as WitSync, Workload,
 };
+use super::compose::without_prefix;
 use super::{Guest, Refusal, few, names, pairs, stamp_keys, stamps};
-use crate::answer::CallError;
+use crate::answer::{Answer, CallError, PodView};
 use crate::artifact::Artifact;
 use crate::names::{ConfigName, KubernetesName, Pointer, RuntimeName};
 use crate::operation::{
@@ -46,7 +47,10 @@ impl Host for Guest {
             deployment: deployment(&awaited)?,
             within_seconds,
         };
-        self.perform(Operation::AwaitRollout(call)).map(|_| None)
+        Ok(match self.perform(Operation::AwaitRollout(call))? {
+            Answer::Pods(pods) => Some(pods.into_iter().map(pod).collect()),
+            _ => None,
+        })
     }
 
     fn inspect(
@@ -63,7 +67,14 @@ impl Host for Guest {
             env: stamp_keys(KUBERNETES_STAMP_PREFIX, &env)?,
             annotations: names(&annotations)?,
         };
-        self.perform(Operation::InspectWorkload(call)).map(|_| None)
+        match self.perform(Operation::InspectWorkload(call))? {
+            Answer::Workload(Some(view)) => Ok(Some(Workload {
+                image: view.image,
+                env: without_prefix(KUBERNETES_STAMP_PREFIX, view.env),
+                annotations: view.annotations.into_iter().map(|(key, value)| Pair { key, value }).collect(),
+            })),
+            _ => Ok(None),
+        }
     }
 
     fn expect(
@@ -98,6 +109,10 @@ impl Host for Guest {
         };
         self.change(Operation::SyncObject(call))
     }
+}
+
+fn pod(PodView { name, image_digest, ready }: PodView) -> Pod {
+    Pod { name, image_digest, ready }
 }
 
 fn deployment(text: &WitDeployment) -> Result<Deployment, Refusal> {

@@ -44,6 +44,8 @@ pub struct Limits {
     pub ssh_connect_seconds: u64,
     /// Deadline of a command that gives secrets, in seconds.
     pub secret_seconds: u64,
+    /// Deadline of a rollout, in seconds; a plugin may ask for less, never for more.
+    pub rollout_seconds: u64,
     /// Deadline of a health verification, in seconds; a plugin may ask for less, never for more.
     pub health_seconds: u64,
     /// Largest health payload, in bytes.
@@ -74,6 +76,7 @@ impl Default for Limits {
             compose_seconds: 180,
             ssh_connect_seconds: 5,
             secret_seconds: 20,
+            rollout_seconds: 300,
             health_seconds: 120,
             health_bytes: 1 << 20,
             images_kept: 5,

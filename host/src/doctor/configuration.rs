@@ -50,6 +50,7 @@ fn limits(config: &Config) -> Vec<Finding> {
         ("delivery-seconds", limits.delivery_seconds),
         ("docker-seconds", limits.docker_seconds),
         ("compose-seconds", limits.compose_seconds),
+        ("rollout-seconds", limits.rollout_seconds),
         ("health-seconds", limits.health_seconds),
     ];
     let sizes = [

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::answer::{
     Answer, CallError, Check, ContainerView, Expectation, GateState, Literal, SecretPresence, SecretsFound,
+    WorkloadView,
 };
 use crate::artifact::{Artifact, Identity, Pair};
 use crate::names::{
@@ -191,7 +192,7 @@ fn target(u: Bytes<'_, '_>) -> Result<HealthTarget> {
 
 fn answer(u: Bytes<'_, '_>) -> Result<Answer> {
     let entries = |u: Bytes<'_, '_>| list(u, 0, |u| Ok((text(u)?, text(u)?)));
-    Ok(match u.int_in_range(0..=5)? {
+    Ok(match u.int_in_range(0..=6)? {
         0 => Answer::NotAsked,
         1 => Answer::Done,
         2 => Answer::Gate(GateState {
@@ -213,7 +214,11 @@ fn answer(u: Bytes<'_, '_>) -> Result<Answer> {
             commit: commit(u)?,
             repository: image(u)?,
             identity: maybe(u, identity)?,
+            labels: list(u, 0, |u| pair(u, &["."]))?,
         })),
+        5 => Answer::Workload(maybe(u, |u| {
+            Ok(WorkloadView { image: text(u)?, env: entries(u)?, annotations: entries(u)? })
+        })?),
         4 => Answer::Container(maybe(u, |u| {
             Ok(ContainerView { image_digest: maybe(u, text)?, labels: entries(u)?, env: entries(u)? })
         })?),

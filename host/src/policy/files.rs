@@ -19,6 +19,8 @@ pub(super) const SCHEMA: &str = "schema.cedarschema";
 pub(super) const ENTITIES: &str = "entities.json";
 /// The folder of policy tests.
 const TESTS: &str = "tests";
+/// The folder of what the API servers of clusters decide on, which is applied there and not read here.
+const CLUSTERS: &str = "kubernetes";
 
 /// A file, read.
 #[derive(Debug)]
@@ -77,7 +79,7 @@ pub(super) fn read(dir: &Path, problems: &mut Problems) -> Sources {
     let names = folder.names(problems);
     for name in &names {
         let extension = Path::new(name).extension().and_then(|extension| extension.to_str());
-        if name.starts_with('.') || name == TESTS || extension == Some("md") {
+        if name.starts_with('.') || [TESTS, CLUSTERS].contains(&name.as_str()) || extension == Some("md") {
             continue;
         }
         if name != SCHEMA && name != ENTITIES && extension != Some("cedar") {

@@ -15,7 +15,8 @@ use serde::Deserialize;
 use super::files::{ENTITIES, Text};
 use super::problem::{Problem, Problems, nearest};
 use super::shape::Owned;
-use crate::names::{ConfigName, Environment, ServiceName};
+use crate::names::{ConfigName, Environment, KubernetesName, RuntimeName, ServiceName};
+use crate::operation::OwnedDeployment;
 use crate::unique::Unique;
 
 /// What the file has to look like.
@@ -80,6 +81,19 @@ impl Ownership {
     /// Whose `id` is.
     pub(super) fn share(&self, kind: Owned, id: &str) -> Option<&Share> {
         self.shares.get(&kind)?.get(id)
+    }
+
+    /// Every Deployment of `runtime`; what is no name of one is no Deployment that there can be.
+    pub(super) fn deployments(&self, runtime: &RuntimeName) -> Vec<OwnedDeployment> {
+        let deployment = |(id, share): (&String, &Share)| {
+            let (namespace, name) = id.strip_prefix(runtime.as_str())?.strip_prefix('/')?.split_once('/')?;
+            Some(OwnedDeployment {
+                service: share.service.clone(),
+                namespace: KubernetesName::parse(namespace).ok()?,
+                name: KubernetesName::parse(name).ok()?,
+            })
+        };
+        self.shares.get(&Owned::Deployment).into_iter().flatten().filter_map(deployment).collect()
     }
 
     /// Every id of the entity type `kind` that the file has.

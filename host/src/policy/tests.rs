@@ -8,6 +8,7 @@ mod operations;
 mod ownership;
 mod rules;
 mod shipped;
+mod sides;
 mod testing;
 
 use std::fs;

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
+use super::before::{last_deploy, previous_commit};
 use super::parts::DIGEST_SOURCE;
 use super::{
-    BuildPart, Decision, DeploymentPart, ErrorPart, ExpectationPart, GuardPart, LastDeployPart, Looked, Mode,
+    BuildPart, Decision, DeploymentPart, ErrorPart, ExpectationPart, GuardPart, Looked, Mode, ObjectPart,
     PluginPart, PolicyPart, RegistryPart, Report, RollbackPart, RunPart, SCHEMA, SecretsPart, SourcePart,
     StepDecision, StepOutcome, StepPart, TargetPart, VerificationPart, Whereabouts, retention_part,
 };
@@ -17,7 +16,6 @@ use crate::engine::{Descriptor, EnvironmentFacts};
 use crate::journal::OnFailure;
 use crate::names::{Commit, Digest, Environment, LabelKey, ServiceName};
 use crate::operation::{Activate, ArtifactRef, ExpectContainer, ExpectWorkload, Operation, Resolve};
-use crate::provenance::Provenance;
 use crate::step::{Pass, Step};
 
 /// What is known of a run besides its steps.
@@ -187,7 +185,22 @@ fn kubernetes_target(steps: &[Step], facts: &Facts<'_>) -> Option<TargetPart> {
             container: one.container.to_string(),
             image: image.clone(),
         });
-        Some(TargetPart::Kubernetes { runtime: call.runtime.to_string(), deployments: deployments.collect() })
+        Some(TargetPart::Kubernetes {
+            runtime: call.runtime.to_string(),
+            deployments: deployments.collect(),
+            objects: steps.iter().filter_map(|step| object(&step.operation)).collect(),
+        })
+    })
+}
+
+fn object(operation: &Operation) -> Option<ObjectPart> {
+    let Operation::SyncObject(call) = operation else { return None };
+    Some(ObjectPart {
+        kind: call.kind.as_str().to_owned(),
+        namespace: call.namespace.to_string(),
+        name: call.name.to_string(),
+        source: call.source.to_string(),
+        keys: call.entries.iter().map(|(_, key)| key.to_string()).collect(),
     })
 }
 
@@ -196,8 +209,10 @@ fn touched(target: &TargetPart) -> Vec<String> {
         TargetPart::Compose { runtime, compose_service, container_name, .. } => {
             vec![format!("{runtime}/{compose_service} (container {container_name})")]
         }
-        TargetPart::Kubernetes { runtime, deployments } => {
-            deployments.iter().map(|one| format!("{runtime}/{}/{}", one.namespace, one.name)).collect()
+        TargetPart::Kubernetes { runtime, deployments, objects } => {
+            let deployment = |one: &DeploymentPart| format!("{runtime}/{}/{}", one.namespace, one.name);
+            let object = |one: &ObjectPart| format!("{runtime}/{}/{}/{}", one.kind, one.namespace, one.name);
+            deployments.iter().map(deployment).chain(objects.iter().map(object)).collect()
         }
     }
 }
@@ -293,27 +308,6 @@ fn checked(what: Looked, step: &Step, mut expectations: Vec<ExpectationPart>) ->
         Err(_) => satisfied = Some(false),
     }
     VerificationPart { what, target: step.operation.target(), expectations, satisfied }
-}
-
-/// The commit that ran before: what the image of the running container says, since a stamp may be of a deploy that was
-/// killed before it ran.
-#[must_use]
-pub fn previous_commit(steps: &[Step], requested: &Commit) -> Option<String> {
-    steps.iter().find_map(|step| {
-        let Operation::Activate(_) = &step.operation else { return None };
-        let found = step.before.as_ref()?.pointer("/container/commit")?.as_str()?;
-        Commit::parse(found).ok().filter(|commit| commit != requested).map(|commit| commit.to_string())
-    })
-}
-
-/// What an activation found written on its target.
-fn last_deploy(step: &Step) -> Option<LastDeployPart> {
-    let Operation::Activate(call) = &step.operation else { return None };
-    let before = step.before.as_ref()?;
-    let key = Provenance::key(&call.artifact.service)?;
-    let provenance = Provenance::read(before.get("stamp")?.get(key.as_str())?.as_str()?)?;
-    let image = before.pointer("/container/image").and_then(Value::as_str);
-    Some(LastDeployPart { drift: provenance.drift(image), provenance })
 }
 
 /// The live deploy of one commit, as an operator types it.

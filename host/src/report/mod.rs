@@ -1,6 +1,7 @@
 //! The report: one serialisable value; the text form is a rendering of it. Field names and exit codes are the contract
 //! with everything that reads them.
 
+mod before;
 mod build;
 mod fault;
 mod parts;
@@ -11,12 +12,13 @@ mod text;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use build::{Facts, Result as RunResult, build, deploy_command, previous_commit, step_part};
+pub use before::previous_commit;
+pub use build::{Facts, Result as RunResult, build, deploy_command, step_part};
 pub use fault::FaultReport;
 pub use parts::{
-    BuildPart, DeploymentPart, ErrorPart, ExpectationPart, GuardPart, LastDeployPart, Looked, PluginPart,
-    PolicyPart, RegistryPart, RollbackPart, RunPart, SecretsPart, SourcePart, StepDecision, StepOutcome,
-    StepPart, TargetPart, VerificationPart, Whereabouts,
+    BuildPart, DeploymentPart, ErrorPart, ExpectationPart, GuardPart, LastDeployPart, Looked, ObjectPart,
+    PluginPart, PolicyPart, RegistryPart, RollbackPart, RunPart, SecretsPart, SourcePart, StepDecision,
+    StepOutcome, StepPart, TargetPart, VerificationPart, Whereabouts,
 };
 pub use retention::{RetentionPart, retention_part};
 pub use several::Several;

@@ -108,6 +108,8 @@ pub enum TargetPart {
         runtime: String,
         /// All of them, or none.
         deployments: Vec<DeploymentPart>,
+        /// Secrets and `ConfigMap`s that are brought up to date for their pods.
+        objects: Vec<ObjectPart>,
     },
 }
 
@@ -122,6 +124,21 @@ pub struct DeploymentPart {
     pub container: String,
     /// What that container will run.
     pub image: String,
+}
+
+/// An object that is brought up to date from a secret source; names, never a value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ObjectPart {
+    /// `secret`, `config-map`.
+    pub kind: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// The source in the operator's configuration.
+    pub source: String,
+    /// Keys of the object that are written; others stay as they are.
+    pub keys: Vec<String>,
 }
 
 /// Presence and length of secrets; never a value.

@@ -156,13 +156,18 @@ fn write_target(out: &mut String, report: &Report) -> fmt::Result {
                 field(out, "recreate", recreate_command)?;
             }
         }
-        Some(TargetPart::Kubernetes { runtime, deployments }) => {
+        Some(TargetPart::Kubernetes { runtime, deployments, objects }) => {
             for one in deployments {
                 field(
                     out,
                     "target",
                     &format!("{runtime}: {}/{} container {}", one.namespace, one.name, one.container),
                 )?;
+            }
+            for one in objects {
+                let keys = one.keys.join(", ");
+                let into = format!("{} {}/{}", one.kind, one.namespace, one.name);
+                field(out, "syncs", &format!("{} into {into}: {keys}", one.source))?;
             }
         }
         None => {}
@@ -202,7 +207,7 @@ pub fn step_line(step: &StepPart, style: Style) -> String {
     let undone = step.target.split_once(' ').filter(|_| step.operation == "host.undo");
     let operation = undone.map_or_else(|| step.operation.clone(), |(change, _)| format!("undo {change}"));
     let kind = format!("{:?}", step.kind).to_lowercase();
-    format!("  {mark} {:>2}  {:<22} {kind:<7} {:<12} {time:>9}", step.seq, operation, step.outcome.as_str())
+    format!("  {mark} {:>2}  {:<24} {kind:<7} {:<12} {time:>9}", step.seq, operation, step.outcome.as_str())
         .trim_end()
         .to_owned()
 }

@@ -4,7 +4,7 @@ use crate::answer::CallError;
 use crate::engine::{Descriptor, Ending, Outcome, Stop};
 use crate::fault::Fault;
 use crate::gate::halt::Halt;
-use crate::operation::Operation;
+use crate::operation::{Operation, PatchDeployments};
 use crate::recording::Recording;
 use crate::report::{Decision, ErrorPart, Mode, RunResult, previous_commit};
 use crate::step::Step;
@@ -198,15 +198,26 @@ fn what_stands(host: &Host, request: &Request, steps: &[Step]) -> Stands {
             next: "put right by hand what the message names, then deploy again".to_owned(),
         };
     }
+    let patches = || {
+        steps.iter().filter_map(|step| match &step.operation {
+            Operation::PatchDeployments(call) => Some((call, step)),
+            _ => None,
+        })
+    };
+    if let Some((call, step)) = patches().find(|(_, step)| step.is_done_change()) {
+        return patched(host, request, call, step);
+    }
     let activated = steps.iter().find_map(|step| match &step.operation {
         Operation::Activate(call) if step.is_done_change() => Some((call, step)),
         _ => None,
     });
     let Some((call, step)) = activated else {
-        let now = if steps.iter().any(Step::has_effect) {
-            "the image was delivered; container, stable image names and env file are as before"
-        } else {
-            UNCHANGED
+        let now = match (steps.iter().any(Step::has_effect), patches().next()) {
+            (true, None) => {
+                "the image was delivered; container, stable image names and env file are as before"
+            }
+            (true, Some(_)) => "what comes before the patch was done; the Deployments are as before",
+            (false, _) => UNCHANGED,
         };
         return Stands { now: now.to_owned(), next: AGAIN.to_owned() };
     };
@@ -215,6 +226,29 @@ fn what_stands(host: &Host, request: &Request, steps: &[Step]) -> Stands {
         call.runtime, call.container, request.commit
     );
     let look = format!("look with `{} logs {}`", host.docker(&call.runtime), call.container);
+    let next = match previous_commit(std::slice::from_ref(step), &request.commit) {
+        Some(commit) => format!("{look}; go back with `{}`", host.command(request, &commit)),
+        None => format!("{look}; {AGAIN}"),
+    };
+    Stands { now, next }
+}
+
+/// A patch stands that is not verified.
+fn patched(host: &Host, request: &Request, call: &PatchDeployments, step: &Step) -> Stands {
+    let names: Vec<String> =
+        call.deployments.iter().map(|one| format!("{}/{}", one.namespace, one.name)).collect();
+    let now = format!(
+        "{} of {} asks for commit {}, which is not verified; it was left as it is",
+        names.join(", "),
+        call.runtime,
+        request.commit
+    );
+    let looks: Vec<String> = call
+        .deployments
+        .iter()
+        .map(|one| format!("`kubectl -n {} describe deployment {}`", one.namespace, one.name))
+        .collect();
+    let look = format!("look with {}", looks.join(", "));
     let next = match previous_commit(std::slice::from_ref(step), &request.commit) {
         Some(commit) => format!("{look}; go back with `{}`", host.command(request, &commit)),
         None => format!("{look}; {AGAIN}"),

@@ -21,7 +21,7 @@ use crate::gate::halt::Halt;
 use crate::gate::{Audience, Gate, Subject, Unheard};
 use crate::journal::{Begin, Journal, Log, OnFailure, RunLog};
 use crate::names::{Commit, Environment, RuntimeName, ServiceName};
-use crate::operation::Operation;
+use crate::operation::{Activate, Operation, PatchDeployments};
 use crate::policy::{Context, Policy, Principal, Weekday};
 use crate::progress::Interrupt;
 use crate::provenance::Mark;
@@ -36,6 +36,7 @@ use conclude::{
     unsupported_service,
 };
 use proof::Shortfall;
+use wait::released;
 
 pub use services::{EnvironmentRow, ServiceRow, components};
 pub use several::One;
@@ -336,10 +337,11 @@ impl Run<'_> {
             result = no_longer_fits(halt, recording.steps());
         }
         if result.decision != Decision::Planned {
+            released(held.unwrap_or_default()).await;
             return Ok(self.report(recording.steps(), &foreseen, result));
         }
-        // Held until this function returns: through the verification and the way back.
-        let _locks = match held {
+        // Held until everything is done: through the verification and the way back.
+        let locks = match held {
             Some(locks) => locks,
             None => match self.lock(recording.steps()).await {
                 Ok(locks) => locks,
@@ -359,6 +361,7 @@ impl Run<'_> {
         if proved {
             foreseen = self.retained(foreseen).await;
         }
+        released(locks).await;
         Ok(self.report(acted.gate.steps(), &foreseen, result))
     }
 
@@ -505,8 +508,15 @@ async fn take_back(gate: &mut Gate) -> Vec<Undone> {
                 Err(halt) => Err(halt.to_string()),
             }
         };
-        if let (Err(_), Operation::Activate(call)) = (&result, &step.operation) {
-            in_use.push((call.artifact.clone(), call.runtime.clone()));
+        let runs = match &step.operation {
+            Operation::Activate(Activate { artifact, runtime, .. })
+            | Operation::PatchDeployments(PatchDeployments { artifact, runtime, .. }) => {
+                Some((artifact, runtime))
+            }
+            _ => None,
+        };
+        if let (Err(_), Some((artifact, runtime))) = (&result, runs) {
+            in_use.push((artifact.clone(), runtime.clone()));
         }
         undone.push(Undone { target, result });
     }

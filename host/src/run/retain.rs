@@ -52,7 +52,12 @@ pub(super) fn operations(steps: &[Step], kept: u32) -> Vec<Operation> {
 impl Run<'_> {
     /// Decides and writes down what will be done about old images.
     pub(super) fn foresee_retention(&self, passed: &mut Passed) -> Result<(), Halt> {
-        for operation in operations(passed.gate.steps(), self.host.config.limits.images_kept) {
+        let config = &self.host.config;
+        for operation in operations(passed.gate.steps(), config.limits.images_kept) {
+            // A node's kubelet removes what no pod uses.
+            if matches!(&operation, Operation::Retain(call) if config.clusters.contains_key(&call.runtime)) {
+                continue;
+            }
             passed.gate.foresee_for(BuiltIn::Retention, operation)?;
         }
         Ok(())

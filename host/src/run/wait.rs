@@ -48,3 +48,10 @@ impl Run<'_> {
         self.far.lock(steps, &self.request.service, &holder).await
     }
 }
+
+/// Gives locks back; comes back when others can have them.
+pub(super) async fn released(locks: Vec<Lock>) {
+    for lock in locks {
+        lock.release().await;
+    }
+}

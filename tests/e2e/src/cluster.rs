@@ -35,6 +35,12 @@ impl<'a> Scene<'a> {
     /// The operator has D601's own kubeconfig, whose API server is on D601's loopback.
     #[must_use]
     pub fn set(d601: &'a D601, limits: &str) -> Self {
+        Self::with(d601, limits, Settings::default())
+    }
+
+    /// The same with other plugins or policies.
+    #[must_use]
+    pub fn with(d601: &'a D601, limits: &str, settings: Settings) -> Self {
         let cluster = Cluster::start(d601).expect("a cluster");
         let kubeconfig = d601.ssh(&["sudo", "-n", "cat", KUBECONFIG]).expect("a kubeconfig");
         let config = d601.ssh_config().display().to_string();
@@ -46,7 +52,7 @@ impl<'a> Scene<'a> {
             registry: Some(
                 "url = \"http://127.0.0.1:5000\"\nvia = \"d601\"\nnamespace = \"unidesk\"".to_owned(),
             ),
-            ..Settings::default()
+            ..settings
         });
         let scene = Self { d601, cluster, stage };
         scene.use_kubeconfig(&kubeconfig);

@@ -16,6 +16,7 @@ pub mod hostile;
 pub mod line;
 pub mod misbehaving;
 pub mod table;
+pub mod values;
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};

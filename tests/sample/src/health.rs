@@ -18,7 +18,9 @@ pub fn document(behaviour: Behaviour) -> String {
         _ => env::var("SAMPLE_COMMIT").ok(),
     };
     let requested =
-        env::var(format!("UNIDESK_{}_DEPLOY_REQUESTED_COMMIT", service.to_uppercase().replace('-', "_")));
+        env::var(format!("UNIDESK_{}_DEPLOY_REQUESTED_COMMIT", service.to_uppercase().replace('-', "_")))
+            // In a cluster the stamp names no service.
+            .or_else(|_| env::var("UNIDESK_DEPLOY_REQUESTED_COMMIT"));
     let ok = match behaviour {
         Behaviour::Stringly => r#""true""#,
         Behaviour::NeverReady | Behaviour::Status500 => "false",

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::activation::Activation;
 use super::delivery::Delivery;
+use super::kubernetes::{Import, Patching, Synchronisation};
 use crate::answer::CallError;
 use crate::backend::change::{Change, Unmade};
 use crate::gate::ask::Ask;
@@ -15,8 +16,14 @@ use crate::step::Step;
 pub enum Changing<'a> {
     /// `image.deliver` into an engine.
     Delivery(Delivery<'a>),
+    /// `image.deliver` into the containerd of a node.
+    Import(Import<'a>),
     /// `compose.activate`.
     Activation(Box<Activation<'a>>),
+    /// `kubernetes.patch`.
+    Patch(Patching<'a>),
+    /// `kubernetes.sync`.
+    Synchronisation(Synchronisation<'a>),
 }
 
 /// The same expression for the change, whichever it is.
@@ -24,6 +31,9 @@ macro_rules! each {
     ($changing:expr, $change:ident => $expression:expr) => {
         match $changing {
             Changing::Delivery($change) => $expression,
+            Changing::Import($change) => $expression,
+            Changing::Patch($change) => $expression,
+            Changing::Synchronisation($change) => $expression,
             Changing::Activation($change) => {
                 let $change = &**$change;
                 $expression

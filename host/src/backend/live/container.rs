@@ -8,7 +8,7 @@ use crate::operation::{ExpectContainer, InspectContainer, label_pointer};
 use crate::words::plain;
 
 /// Longest label or environment value that leaves the host, in characters, unless it is what was expected.
-const FOUND_TEXT: usize = 512;
+pub(super) const FOUND_TEXT: usize = 512;
 
 /// `compose.inspect`: the labels of the container's image and the environment entries that were asked for, as far as they
 /// are there; nothing where there is no such container.
@@ -32,7 +32,7 @@ pub async fn inspect(engine: &Engine, call: &InspectContainer) -> Result<Option<
 
 /// Whoever calls this has put the service's prefix before every key already; should that ever be forgotten, no plugin
 /// reads a secret for it.
-fn only_stamps(keys: &[EnvKey]) -> Result<(), CallError> {
+pub(super) fn only_stamps(keys: &[EnvKey]) -> Result<(), CallError> {
     let stamp = |key: &str| key.starts_with("UNIDESK_") && key.contains("_DEPLOY_");
     match keys.iter().find(|key| !stamp(key.as_str())) {
         None => Ok(()),
@@ -131,7 +131,8 @@ fn image(container: &ContainerFacts, artifact: &Artifact) -> Result<Check, CallE
     Ok(Check { pointer: pointer("/image")?, found: Some(Literal::Text(found)), satisfied })
 }
 
-fn text(at: &str, found: Option<&str>, wanted: &str) -> Result<Check, CallError> {
+/// A check of a text, such as a label.
+pub(super) fn text(at: &str, found: Option<&str>, wanted: &str) -> Result<Check, CallError> {
     Ok(Check {
         pointer: pointer(at)?,
         found: found.map(|found| Literal::Text(plain(found, FOUND_TEXT))),
@@ -139,7 +140,7 @@ fn text(at: &str, found: Option<&str>, wanted: &str) -> Result<Check, CallError>
     })
 }
 
-fn pointer(text: &str) -> Result<Pointer, CallError> {
+pub(super) fn pointer(text: &str) -> Result<Pointer, CallError> {
     Pointer::parse(text).map_err(|error| CallError::Invalid(error.to_string()))
 }
 

@@ -9,7 +9,8 @@ mod payload;
 
 use std::time::Duration;
 
-use hyper::Method;
+use bytes::Bytes;
+use hyper::{Method, Response};
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -51,6 +52,74 @@ pub trait Locate: Sync {
     fn locate(&self) -> impl Future<Output = Result<HealthSource, CallError>> + Send;
 }
 
+/// Reads the payload once.
+pub trait Source: Sync {
+    /// What answers now.
+    ///
+    /// # Errors
+    /// [`Missed`].
+    fn answer(&self, bounds: Bounds) -> impl Future<Output = Result<Answered, Missed>> + Send;
+}
+
+/// An answer, whatever its status.
+pub struct Answered {
+    /// As it came.
+    pub response: Response<Bytes>,
+    /// As in [`HealthSource`].
+    pub deploy: Option<Value>,
+}
+
+/// Why there is none.
+pub enum Missed {
+    /// It can never come: the verification ends.
+    Refused(CallError),
+    /// Not this time, in words.
+    Unusable {
+        /// Whether a later one may, without anybody changing anything.
+        retryable: bool,
+        /// In words.
+        what: String,
+    },
+    /// The time was up.
+    Late {
+        /// What was going on, for a poll that had less time than others.
+        cut_short: String,
+        /// In words.
+        what: String,
+    },
+}
+
+impl<L: Locate> Source for L {
+    async fn answer(&self, bounds: Bounds) -> Result<Answered, Missed> {
+        let until = http::deadline(bounds.within);
+        let HealthSource { authority, path, deploy } = match timeout(bounds.within, self.locate()).await {
+            Ok(Ok(source)) => source,
+            Ok(Err(CallError::Unavailable(what))) => {
+                return Err(Missed::Unusable { retryable: true, what });
+            }
+            Ok(Err(error)) => return Err(Missed::Refused(error)),
+            Err(_) => {
+                return Err(Missed::Late {
+                    cut_short: "its address was being looked up".to_owned(),
+                    what: format!("no address was found within {}", seconds(bounds.within)),
+                });
+            }
+        };
+        let request =
+            Request { method: Method::GET, authority: &authority, path: &path, accept: "application/json" };
+        match http::send(&request, Bounds { within: left(until), ..bounds }).await {
+            Ok(response) => Ok(Answered { response, deploy }),
+            Err(error) => Err(match &error {
+                HttpError { request, failure: Failure::TimedOut { stage, .. } } => Missed::Late {
+                    cut_short: format!("{request}, cut short while {stage}"),
+                    what: error.to_string(),
+                },
+                _ => Missed::Unusable { retryable: error.failure.retryable(), what: error.to_string() },
+            }),
+        }
+    }
+}
+
 /// An address that does not change: an endpoint of the operator's configuration.
 impl Locate for HealthSource {
     async fn locate(&self) -> Result<HealthSource, CallError> {
@@ -71,10 +140,10 @@ impl Locate for HealthSource {
 ///   `interrupt` was raised;
 /// - [`CallError::Mismatch`] if the last answer was no health payload: another status, no JSON object, a repeated key,
 ///   longer than `health_bytes`;
-/// - what [`Locate::locate`] refuses with.
+/// - what the source refuses with.
 pub async fn expect(
     call: &ExpectHealth,
-    source: &impl Locate,
+    source: &impl Source,
     limits: &Limits,
     watcher: &dyn Watcher,
     interrupt: &Interrupt,
@@ -111,7 +180,7 @@ enum Seen {
 impl Poll<'_> {
     async fn until_it_holds(
         &self,
-        source: &impl Locate,
+        source: &impl Source,
         watcher: &dyn Watcher,
     ) -> Result<Vec<Check>, CallError> {
         let until = http::deadline(self.within);
@@ -137,31 +206,17 @@ impl Poll<'_> {
     }
 
     /// One look at the payload.
-    async fn once(&self, source: &impl Locate, within: Duration) -> Result<Seen, CallError> {
-        let until = http::deadline(within);
+    async fn once(&self, source: &impl Source, within: Duration) -> Result<Seen, CallError> {
         let unusable = |retryable, what| Ok(Seen::Unusable { retryable, what });
-        let source = match timeout(within, source.locate()).await {
-            Ok(Ok(source)) => source,
-            Ok(Err(CallError::Unavailable(why))) => return unusable(true, why),
-            Ok(Err(error)) => return Err(error),
-            Err(_) if within < POLL => {
-                return Ok(Seen::CutShort("its address was being looked up".to_owned()));
-            }
-            Err(_) => return unusable(true, format!("no address was found within {}", seconds(within))),
-        };
-        let HealthSource { authority, path, deploy } = source;
-        let request =
-            Request { method: Method::GET, authority: &authority, path: &path, accept: "application/json" };
-        let bounds = Bounds { body_bytes: self.body_bytes, within: left(until) };
-        match http::send(&request, bounds).await {
-            Ok(response) => match payload::read(&response, deploy) {
+        match source.answer(Bounds { body_bytes: self.body_bytes, within }).await {
+            Ok(Answered { response, deploy }) => match payload::read(&response, deploy) {
                 Ok(payload) => Ok(Seen::Payload(payload::check(&payload, &self.call.expectations))),
                 Err(what) => unusable(response.status().is_server_error(), what),
             },
-            Err(HttpError { request, failure: Failure::TimedOut { stage, .. } }) if within < POLL => {
-                Ok(Seen::CutShort(format!("{request}, cut short while {stage}")))
-            }
-            Err(error) => unusable(error.failure.retryable(), error.to_string()),
+            Err(Missed::Refused(error)) => Err(error),
+            Err(Missed::Unusable { retryable, what }) => unusable(retryable, what),
+            Err(Missed::Late { cut_short, .. }) if within < POLL => Ok(Seen::CutShort(cut_short)),
+            Err(Missed::Late { what, .. }) => unusable(true, what),
         }
     }
 

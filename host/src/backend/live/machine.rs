@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 pub use there::Held;
 
+use super::kubernetes::Lease;
 use super::process::{self, Finished, Unfinished};
 use super::ssh::Connection;
 use crate::answer::CallError;
@@ -166,6 +167,21 @@ impl Machine {
         lock: Option<&Lock>,
         within: Duration,
     ) -> Result<Finished, Unrun> {
+        self.run_unless(argv, set, lock, within, std::future::pending()).await
+    }
+
+    /// The same, for a program that may be ended as soon as `stopped` is ready.
+    ///
+    /// # Errors
+    /// As for [`Self::run`].
+    pub async fn run_unless(
+        &self,
+        argv: &[OsString],
+        set: &[(OsString, OsString)],
+        lock: Option<&Lock>,
+        within: Duration,
+        stopped: impl Future<Output = ()>,
+    ) -> Result<Finished, Unrun> {
         match (self, lock) {
             (Self::Here, lock) => {
                 let input = match lock {
@@ -174,9 +190,9 @@ impl Machine {
                 };
                 let passed = PASSED_ON.iter().filter_map(|key| Some((key.into(), std::env::var_os(key)?)));
                 let environment: Vec<_> = passed.chain(set.iter().cloned()).collect();
-                Ok(process::run(argv, &environment, input, within).await?)
+                Ok(process::run_unless(argv, &environment, input, within, stopped).await?)
             }
-            (Self::There(connection), lock) => there::run(connection, argv, set, lock, within).await,
+            (Self::There(connection), lock) => there::run(connection, argv, set, lock, within, stopped).await,
         }
     }
 
@@ -222,4 +238,15 @@ pub enum Lock {
     Here(TargetLock),
     /// Held by a program on the other machine, which ends with the connection.
     There(Box<Held>),
+    /// A Lease in a cluster, which no program holds but this one.
+    Cluster(Lease),
+}
+
+impl Lock {
+    /// Gives it back; comes back when others can have it.
+    pub async fn release(self) {
+        if let Self::Cluster(lease) = self {
+            lease.release().await;
+        }
+    }
 }

@@ -53,7 +53,7 @@ use activation::{EarlyCheck, Started};
 use changing::{Changing, value};
 use channels::Channels;
 use inside::Inside;
-use kubernetes::Cluster;
+use kubernetes::{Cluster, Loss, Proxied, Synced};
 pub use machine::Lock;
 use machine::Machine;
 use registry::RegistryClient;
@@ -67,10 +67,14 @@ pub struct FarSides {
     secrets: Arc<Sources>,
     sites: BTreeMap<RuntimeName, Site>,
     clusters: BTreeMap<RuntimeName, Cluster>,
+    /// What the synchronised objects of this run hold now, and held before.
+    synced: Synced,
     /// The containers that this run started: they must still be the same ones when their health is good.
     started: Mutex<BTreeMap<(RuntimeName, ContainerName), Started>>,
     /// What changes leave on their targets.
     mark: Option<Mark>,
+    /// What says that a Lease of this run is lost.
+    losses: Mutex<Vec<Loss>>,
     /// Checks that were begun while an image was delivered.
     early: Mutex<Vec<(Activate, EarlyCheck)>>,
 }
@@ -93,8 +97,10 @@ impl FarSides {
                 .iter()
                 .map(|(name, runtime)| (name.clone(), Cluster::new(name.clone(), runtime.clone())))
                 .collect(),
+            synced: Synced::default(),
             started: Mutex::new(BTreeMap::new()),
             mark: None,
+            losses: Mutex::default(),
             early: Mutex::new(Vec::new()),
             config: config.clone(),
         }
@@ -144,12 +150,15 @@ impl FarSides {
         let runtimes: BTreeSet<&RuntimeName> = steps
             .iter()
             .filter_map(|step| match &step.operation {
-                Operation::Deliver(call) => Some(&call.runtime),
+                // That of a cluster is where its Deployments are.
+                Operation::Deliver(call) => {
+                    Some(&call.runtime).filter(|runtime| !self.clusters.contains_key(*runtime))
+                }
                 Operation::Activate(call) => Some(&call.runtime),
                 _ => None,
             })
             .collect();
-        let mut locks = Vec::new();
+        let mut locks = self.leases(steps, service, holder).await?;
         for runtime in runtimes {
             let site = self.site(runtime)?;
             let env_file = site.env_file(&self.channels).await?;
@@ -175,26 +184,36 @@ impl FarSides {
                 let engine = self.engine(&call.runtime).await?;
                 Ok(Answer::Container(container::inspect(engine, call).await?))
             }
-            Operation::ReadRuns { runtime, services } => {
-                Ok(Answer::Runs(stoppable(ask, self.runs(runtime, services)).await?))
+            Operation::InspectWorkload(call) => {
+                let inspected =
+                    async { kubernetes::inspect(self.connected(&call.runtime).await?, call).await };
+                Ok(Answer::Workload(stoppable(ask, inspected).await?))
+            }
+            Operation::ReadRuns { runtime, services, deployments } => {
+                let told = async {
+                    if self.clusters.contains_key(runtime) {
+                        kubernetes::runs(self.connected(runtime).await?, deployments).await
+                    } else {
+                        self.runs(runtime, services).await
+                    }
+                };
+                Ok(Answer::Runs(stoppable(ask, told).await?))
             }
             Operation::Diagnose(far_side) => {
                 let found = stoppable(ask, Box::pin(self.diagnose(far_side))).await?;
                 Ok(Answer::Diagnosis(found))
             }
-            other => Err(kubernetes::unavailable(other)),
+            other => Err(misplaced(other)),
         }
     }
 
-    /// Looks at what a change would write to, and refuses what it could not be made on: (before, desired). Nothing where
-    /// there is no live side to look at: then the change is recorded as it was asked, and a live pass refuses it.
+    /// Looks at what a change would write to, and refuses what it could not be made on: (before, desired). Nothing for old
+    /// images: which of them are in nobody's use is looked up when they are removed.
     pub(super) async fn probe(&self, ask: &Ask<'_>) -> Result<Option<(Value, Value)>, CallError> {
-        let probed = async {
-            match self.changing(ask, ask.operation).await? {
-                Some(change) => change.probed().await.map(Some),
-                None => Ok(None),
-            }
-        };
+        if matches!(ask.operation, Operation::Retain(_)) {
+            return Ok(None);
+        }
+        let probed = async { self.changing(ask, ask.operation).await?.probed().await.map(Some) };
         stoppable(ask, Box::pin(probed)).await
     }
 
@@ -204,9 +223,8 @@ impl FarSides {
             let engine = self.engine(&call.runtime).await?;
             return Ok(value(&retention::retain(engine, call, ask).await?)?);
         }
-        let Some(change) = self.changing(ask, ask.operation).await? else {
-            return Err(kubernetes::unavailable(ask.operation).into());
-        };
+        self.still_locked()?;
+        let change = self.changing(ask, ask.operation).await?;
         let after = change.applied(ask, before).await?;
         if let (Operation::Activate(call), Changing::Activation(change)) = (ask.operation, &change)
             && let Some(started) = change.started()
@@ -219,40 +237,53 @@ impl FarSides {
 
     /// Takes back what `done` did.
     pub(super) async fn undo(&self, ask: &Ask<'_>, change: &Operation, done: &Step) -> Result<(), CallError> {
-        match self.changing(ask, change).await? {
-            Some(change) => change.undone(ask, done).await,
-            None => Err(kubernetes::unavailable(change)),
-        }
+        self.still_locked()?;
+        self.changing(ask, change).await?.undone(ask, done).await
     }
 
-    /// The change that an operation asks for; nothing where there is no live side of it.
+    /// The change that an operation asks for.
     async fn changing<'a>(
         &'a self,
         ask: &Ask<'a>,
         operation: &'a Operation,
-    ) -> Result<Option<Changing<'a>>, CallError> {
+    ) -> Result<Changing<'a>, CallError> {
         Ok(match operation {
-            Operation::Deliver(call) => Some(Changing::Delivery(self.delivery(ask, call).await?)),
+            Operation::Deliver(call) if self.clusters.contains_key(&call.runtime) => {
+                Changing::Import(self.import(ask, call)?)
+            }
+            Operation::Deliver(call) => Changing::Delivery(self.delivery(ask, call).await?),
             Operation::Activate(call) => {
                 let early = self.take_early(call);
                 let activation = self.activation(ask, call).await?.with_check(early);
-                Some(Changing::Activation(Box::new(activation)))
+                Changing::Activation(Box::new(activation))
             }
-            _ => None,
+            Operation::PatchDeployments(call) => Changing::Patch(self.patching(ask, call).await?),
+            Operation::SyncObject(call) => Changing::Synchronisation(self.synchronisation(ask, call).await?),
+            other => return Err(misplaced(other)),
         })
     }
 
     /// Holds what is there now against what is expected, until it fits or the time is up.
     pub(super) async fn verify(&self, ask: &Ask<'_>) -> Result<Answer, CallError> {
         match ask.operation {
-            Operation::InspectContainer(_) => self.read(ask).await,
+            Operation::InspectContainer(_) | Operation::InspectWorkload(_) => self.read(ask).await,
             Operation::ExpectContainer(call) => {
                 let engine = self.engine(&call.runtime).await?;
                 let checks = container::expect(engine, call, artifact(ask)?).await?;
                 Ok(Answer::Checks(checks))
             }
+            Operation::ExpectWorkload(call) => {
+                let connected = self.connected(&call.runtime).await?;
+                Ok(Answer::Checks(kubernetes::expect(connected, call, artifact(ask)?).await?))
+            }
+            Operation::AwaitRollout(call) => {
+                let connected = self.connected(&call.runtime).await?;
+                let limits = &self.config.limits;
+                let awaited = kubernetes::await_rollout(connected, call, limits, ask.watcher, ask.interrupt);
+                Box::pin(awaited).await.map(Answer::Pods)
+            }
             Operation::ExpectHealth(call) => self.health(ask, call).await.map(Answer::Checks),
-            other => Err(kubernetes::unavailable(other)),
+            other => Err(misplaced(other)),
         }
     }
 
@@ -267,7 +298,11 @@ impl FarSides {
                 })?;
                 health::expect(call, &source, limits, ask.watcher, ask.interrupt).await?
             }
-            HealthTarget::Service { .. } => return Err(kubernetes::unavailable(ask.operation)),
+            HealthTarget::Service { runtime, namespace, service, port, path } => {
+                let connected = self.connected(runtime).await?;
+                let proxied = Proxied { connected, namespace, service, port, path };
+                Box::pin(health::expect(call, &proxied, limits, ask.watcher, ask.interrupt)).await?
+            }
             HealthTarget::Container { runtime, container, port, path, with_stamp } => {
                 let engine = self.engine(runtime).await?;
                 let prefix = with_stamp.then(|| stamp_prefix(&call.service));
@@ -317,4 +352,13 @@ async fn stoppable<T>(
 
 fn artifact<'a>(ask: &Ask<'a>) -> Result<&'a Artifact, CallError> {
     ask.artifact.ok_or_else(|| CallError::Other("the artifact was not resolved in this run".to_owned()))
+}
+
+/// No operation comes here that is of another kind than the pass asks for.
+fn misplaced(operation: &Operation) -> CallError {
+    CallError::Other(format!(
+        "{} of {} is no operation that can be asked for here; report this as a bug",
+        operation.name(),
+        operation.target()
+    ))
 }

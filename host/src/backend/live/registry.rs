@@ -87,6 +87,7 @@ impl RegistryClient {
             commit: call.commit.clone(),
             repository: call.repository.clone(),
             identity: Some(identity),
+            labels: call.required_labels.clone(),
         })
     }
 

@@ -43,7 +43,11 @@ pub async fn values(
     Ok(values?)
 }
 
-async fn output(
+/// What `argv` prints.
+///
+/// # Errors
+/// Why there is nothing, without anything that the program said.
+pub async fn output(
     argv: &[String],
     within: Duration,
     interrupt: &Interrupt,

@@ -5,7 +5,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::value::{Secret, Values};
 use crate::backend::live::json;
-use crate::names::{EnvKey, Pointer};
+use crate::names::{ConfigName, EnvKey, Pointer};
 
 /// A document whose texts are wiped when it is dropped.
 struct Document(Value);
@@ -26,29 +26,35 @@ fn wipe(value: &mut Value) {
     }
 }
 
+impl Document {
+    fn parse(text: &[u8]) -> Result<Self, String> {
+        // The parser's own words may repeat what it found.
+        json::parse(text).map(Self).map_err(|error| {
+            format!(
+                "it is no JSON document without repeated keys: line {}, column {}",
+                error.line(),
+                error.column()
+            )
+        })
+    }
+
+    fn at(&mut self, pointer: &Pointer) -> Result<&mut Value, String> {
+        self.0.pointer_mut(pointer.as_str()).ok_or_else(|| format!("it has nothing at {}", pointer.as_str()))
+    }
+}
+
 /// The values of `keys` in the object at `pointer`; only those that are there and not `null`.
 ///
 /// # Errors
 /// In words; without anything that is in the text.
 pub fn values(text: &[u8], pointer: &Pointer, keys: &[EnvKey]) -> Result<Values, String> {
-    // The parser's own words may repeat what it found.
-    let mut document = json::parse(text).map(Document).map_err(|error| {
-        format!(
-            "it is no JSON document without repeated keys: line {}, column {}",
-            error.line(),
-            error.column()
-        )
-    })?;
+    let mut document = Document::parse(text)?;
     let place = || match pointer.as_str() {
         "" => "it".to_owned(),
         pointer => format!("what it has at {pointer}"),
     };
-    let object = document
-        .0
-        .pointer_mut(pointer.as_str())
-        .ok_or_else(|| format!("it has nothing at {}", pointer.as_str()))?
-        .as_object_mut()
-        .ok_or_else(|| format!("{} is no object of texts", place()))?;
+    let object =
+        document.at(pointer)?.as_object_mut().ok_or_else(|| format!("{} is no object of texts", place()))?;
     let mut values = Values::new();
     for key in keys {
         match object.get_mut(key.as_str()) {
@@ -59,6 +65,28 @@ pub fn values(text: &[u8], pointer: &Pointer, keys: &[EnvKey]) -> Result<Values,
             }
             Some(_) => return Err(format!("{key} is no text in it")),
         }
+    }
+    Ok(values)
+}
+
+/// The values at `entries`, whose pointers begin at `pointer`, by the key that each is to have. A text is taken as it is,
+/// a number or a flag as JSON has it.
+///
+/// # Errors
+/// In words, for the first that is not there, empty, or no single value; without anything that is in the text.
+pub fn entries(text: &[u8], pointer: &Pointer, entries: &[(Pointer, ConfigName)]) -> Result<Values, String> {
+    let mut document = Document::parse(text)?;
+    let object = document.at(pointer)?;
+    let mut values = Values::new();
+    for (from, key) in entries {
+        let place = format!("{}{}", pointer.as_str(), from.as_str());
+        let value = match object.pointer(from.as_str()) {
+            Some(Value::String(text)) if !text.is_empty() => Secret::from(text.clone()),
+            Some(value @ (Value::Bool(_) | Value::Number(_))) => Secret::from(value.to_string()),
+            None | Some(Value::Null | Value::String(_)) => return Err(format!("it has no value at {place}")),
+            Some(_) => return Err(format!("what it has at {place} is no text, number or flag")),
+        };
+        values.insert(key.to_string(), value);
     }
     Ok(values)
 }
@@ -83,6 +111,33 @@ mod tests {
             ("{}", "", None),
         ] {
             assert_eq!(read(text, pointer), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_entry_is_what_stands_at_its_pointer() {
+        let text = br#"{"auth":{"user":"a\"b","deep":{"ttl":3600,"on":true},"no":null,"empty":"","list":["hunter2"]}}"#;
+        let read = |pairs: &[(&str, &str)]| {
+            let parsed = |&(from, key): &(&str, &str)| {
+                (Pointer::parse(from).expect("a pointer"), ConfigName::parse(key).expect("a key"))
+            };
+            let pairs: Vec<_> = pairs.iter().map(parsed).collect();
+            let found = entries(text, &Pointer::parse("/auth").expect("a pointer"), &pairs)?;
+            let pair = |(key, value): (String, Secret)| format!("{key}={}", value.text());
+            Ok::<_, String>(found.into_iter().map(pair).collect::<Vec<_>>().join(" "))
+        };
+        assert_eq!(
+            read(&[("/user", "name"), ("/deep/ttl", "ttl"), ("/deep/on", "on")]).as_deref(),
+            Ok("name=a\"b on=true ttl=3600")
+        );
+        for (from, word) in [
+            ("/nobody", "it has no value at /auth/nobody"),
+            ("/no", "it has no value at /auth/no"),
+            ("/empty", "it has no value at /auth/empty"),
+            ("/list", "what it has at /auth/list is no text, number or flag"),
+            ("", "what it has at /auth is no text, number or flag"),
+        ] {
+            assert_eq!(read(&[("/user", "name"), (from, "key")]), Err(word.to_owned()));
         }
     }
 

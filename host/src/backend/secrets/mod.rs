@@ -1,8 +1,10 @@
 //! Secrets. Their values are read at the last moment, every time anew, and stay in this folder: what leaves it is whether
-//! a key is there and how long its value is.
+//! a key is there and how long its value is. Only what is synchronised into an object of a cluster is read by another part
+//! of the backend ([`Sources::entries`]).
 
 mod command;
 mod document;
+mod entries;
 mod file;
 mod lines;
 mod value;
@@ -15,7 +17,8 @@ use crate::config::{Config, EnvFileSource, SecretSource};
 use crate::names::{ConfigName, EnvKey, RuntimeName};
 use crate::progress::Interrupt;
 use crate::words::{listed, plain, seconds};
-use value::{Secret, Values};
+pub(super) use entries::Entries;
+pub(super) use value::{Secret, Values};
 
 /// Largest source that is read, in bytes; a real one is a few lines.
 const LARGEST: u64 = 1 << 20;
@@ -115,7 +118,10 @@ impl Sources {
                 let values = command::values(&argv, pointer.as_ref(), keys, self.within, interrupt).await;
                 (words, values.map(|values| Read { values, warning: None }))
             }
-            local => self.local(local, keys.to_vec(), interrupt).await,
+            local => {
+                let keys = keys.to_vec();
+                self.local(local, move |local| local.read(&keys), interrupt).await
+            }
         };
         match read {
             Ok(read) => Ok(asked.judged(&words, &read)),
@@ -133,11 +139,11 @@ impl Sources {
     async fn local(
         &self,
         place: Place,
-        keys: Vec<EnvKey>,
+        read: impl FnOnce(&Place) -> Result<Read, String> + Send + 'static,
         interrupt: &Interrupt,
     ) -> (String, Result<Read, Unread>) {
         let unresolved = place.words(false);
-        let reading = tokio::task::spawn_blocking(move || (place.words(true), place.read(&keys)));
+        let reading = tokio::task::spawn_blocking(move || (place.words(true), read(&place)));
         let lost = |why| (unresolved, Err(why));
         tokio::select! {
             biased;

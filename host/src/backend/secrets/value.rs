@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
 use zeroize::Zeroizing;
 
-/// The value of a secret. It can be counted and nothing else: not printed, compared, copied or written down. Its memory is
-/// wiped when it is dropped.
+/// The value of a secret. It can be counted, and inside of the backend brought to where it is synchronised; not printed,
+/// and not written down. Its memory is wiped when it is dropped.
+#[derive(Deserialize)]
+#[serde(from = "String")]
 pub struct Secret(Zeroizing<String>);
 
 /// Values by key.
@@ -15,6 +18,22 @@ impl Secret {
     /// In bytes.
     pub fn length(&self) -> usize {
         self.0.len()
+    }
+
+    /// The value itself.
+    pub(in crate::backend) fn text(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether both are the same.
+    pub(in crate::backend) fn is(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(Zeroizing::new(text))
     }
 }
 

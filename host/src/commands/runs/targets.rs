@@ -65,14 +65,17 @@ pub async fn ask(config: &Config, journal: &Journal, service: Option<&str>) -> R
     services.retain(|known| service.is_none_or(|wanted| wanted == known.as_str()));
     services.sort();
     let far = Arc::new(FarSides::new(config));
-    let asked = config.runtimes.keys().map(|runtime| {
+    let asked = config.runtimes.keys().chain(config.clusters.keys()).map(|runtime| {
         let asking = Asking {
             policy: &policy,
             built_in: BuiltIn::Runs,
             context: circumstances(&config.zone, &requester(), None),
             far: &far,
         };
-        let operation = Operation::ReadRuns { runtime: runtime.clone(), services: services.clone() };
+        let mut deployments = policy.deployments(runtime);
+        deployments.retain(|one| services.contains(&one.service));
+        let operation =
+            Operation::ReadRuns { runtime: runtime.clone(), services: services.clone(), deployments };
         async move { (runtime, asking.ask(operation).await) }
     });
     let mut targets = Targets::default();

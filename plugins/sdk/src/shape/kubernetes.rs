@@ -2,7 +2,9 @@
 
 use super::{flags, live_commit, required_labels, stamp};
 use crate::contract::deploy::consumer::health::{self, Proxied, Target};
-use crate::contract::deploy::consumer::kubernetes::{self, Deployment, ExpectedWorkload};
+use crate::contract::deploy::consumer::kubernetes::{
+    self, Deployment, ExpectedWorkload, Mapping, ObjectKind, SyncObject,
+};
 use crate::contract::deploy::consumer::{image, registry};
 use crate::{Environment, Failure, Request, verified};
 
@@ -28,6 +30,18 @@ pub struct KubernetesService {
     pub rolled_out_within_seconds: u32,
     /// How long it may take after that until the health payload is good, in seconds.
     pub healthy_within_seconds: u32,
+}
+
+/// A Secret or `ConfigMap` of a service, and what of a source of the operator's configuration it has to hold.
+pub struct Synced {
+    /// What it is.
+    pub kind: ObjectKind,
+    /// Its name, in the namespace of the service.
+    pub name: &'static str,
+    /// The source.
+    pub source: &'static str,
+    /// JSON pointer in the source, and key in the object. Other keys of the object stay as they are.
+    pub entries: &'static [(&'static str, &'static str)],
 }
 
 impl KubernetesService {
@@ -86,6 +100,26 @@ impl KubernetesService {
         });
         let expected: Vec<_> = live_commit(request).into_iter().chain(flags(self.health_flags)).collect();
         verified("the health payload", health::expect(&target, &expected, self.healthy_within_seconds)?)
+    }
+
+    /// Brings an object up to date that the pods read; they start again where it has something new. The values pass by the
+    /// plugin.
+    ///
+    /// # Errors
+    /// Why it could not be read or written.
+    pub fn sync(&self, object: &Synced) -> Result<(), Failure> {
+        let mapping = |&(pointer, key): &(&str, &str)| Mapping {
+            from_pointer: pointer.to_owned(),
+            to_key: key.to_owned(),
+        };
+        Ok(kubernetes::sync(&SyncObject {
+            on: self.runtime.to_owned(),
+            kind: object.kind,
+            namespace: self.namespace.to_owned(),
+            name: object.name.to_owned(),
+            source: object.source.to_owned(),
+            entries: object.entries.iter().map(mapping).collect(),
+        })?)
     }
 
     fn deployment(&self, (name, container): (&str, &str)) -> Deployment {

@@ -4,7 +4,9 @@ mod compose;
 mod kubernetes;
 
 pub use compose::ComposeService;
-pub use kubernetes::KubernetesService;
+pub use kubernetes::{KubernetesService, Synced};
+
+pub use crate::contract::deploy::consumer::kubernetes::ObjectKind;
 
 use crate::contract::deploy::consumer::types::{Expectation, Literal, Pair};
 use crate::{Request, Source};

@@ -182,7 +182,7 @@ fn kubernetes_can_be_planned_and_says_live_what_is_missing() {
 
     let live = mischief.live("kubernetes");
     assert_eq!(live.outcome(), (4, "infra-blocked".to_owned()), "{live:?}");
-    assert!(live.text("/error/message").contains("API server"), "{live:?}");
+    assert!(live.text("/error/message").contains("[runtimes.d601-k3s] with kind"), "{live:?}");
 }
 
 #[test]

@@ -86,7 +86,9 @@ fn the_table_of_hostile_plugins() {
 /// Everything below `tests/guests`, which is what the lab makes components of.
 fn every_guest() -> BTreeSet<String> {
     let entries = std::fs::read_dir(misbehaving::sources()).expect("the guests").flatten();
-    entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    // The one that patches Deployments means no harm; what it does is seen on a cluster.
+    names.filter(|name| name != "patcher").collect()
 }
 
 fn mischief(table: &mut Table) {

@@ -1,6 +1,6 @@
 //! A kubeconfig of a service account that has no more rights than a manifest gives it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
@@ -33,6 +33,15 @@ impl Cluster<'_> {
         let file = self.folder.join(format!("{namespace}-{account}.yaml"));
         paths::write(&file, self.with_token(namespace, &token)?)?;
         Ok(file)
+    }
+
+    /// Applies a folder of manifests that make an account and bind their Roles to it, and gives a kubeconfig with a token of
+    /// that account that is good for a month.
+    pub fn kubeconfig_by_manifests(&self, folder: &Path, namespace: &str, account: &str) -> Result<String> {
+        self.kubectl(&["apply", "--filename", &folder.display().to_string()])?;
+        let token =
+            self.kubectl(&["create", "token", "--namespace", namespace, account, "--duration=720h"])?;
+        self.with_token(namespace, &token)
     }
 
     /// The administrator's kubeconfig with a token instead of the certificate. JSON is YAML as well.

@@ -135,6 +135,12 @@ impl<'a> Cluster<'a> {
         kubectl
     }
 
+    /// `kubectl` as an administrator types it.
+    #[must_use]
+    pub fn kubectl_by_hand(&self) -> String {
+        format!("KUBECONFIG={} {} kubectl", self.kubeconfig().display(), self.kube.display())
+    }
+
     /// What `kubectl get` says about an object such as `deployment/web`.
     pub fn get(&self, namespace: &str, object: &str) -> Result<Value> {
         let text = self.kubectl(&["get", "--namespace", namespace, object, "--output=json"])?;

@@ -134,8 +134,10 @@ fn programs_are_started_in_one_place_and_never_through_a_shell() {
     }
     assert_eq!(starting.len(), 1, "{starting:?}");
     assert!(starting[0].ends_with("process.rs"), "{starting:?}");
-    // On another machine there is nothing but its shell: the scripts are constants, and every value is an argument or input.
-    assert_eq!(shells, ["backend/live/machine/there.rs"]);
+    // On another machine, as a node is one, there is nothing but its shell: the scripts are constants, and every value is an
+    // argument or input.
+    shells.sort();
+    assert_eq!(shells, ["backend/live/kubernetes/import/ctr.rs", "backend/live/machine/there.rs"]);
     let clippy = Path::new(env!("CARGO_MANIFEST_DIR")).join("clippy.toml");
     let clippy = std::fs::read_to_string(clippy).expect("the lints' settings");
     for door in ["std::process::Command::new", "tokio::process::Command::new"] {

@@ -9,12 +9,16 @@ use kube::Client;
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use tokio::sync::OnceCell;
 
+use super::import::Ctr;
 use crate::answer::CallError;
 use crate::backend::live::channels::Channels;
+use crate::backend::live::machine::Machine;
 use crate::config::{KubernetesRuntime, Limits};
 use crate::names::RuntimeName;
 use crate::words::plain;
 
+/// For an answer of the API server to one question.
+pub const PATIENCE: Duration = Duration::from_secs(10);
 /// Longest reason of a kubeconfig that cannot be used, in characters.
 const SHOWN: usize = 300;
 /// Where an API server is, if its address does not say (Kubernetes: `--secure-port`).
@@ -27,6 +31,8 @@ pub struct Cluster {
     /// What the configuration says of it.
     pub runtime: KubernetesRuntime,
     connected: OnceCell<Connected>,
+    node: OnceCell<Machine>,
+    ctr: OnceCell<Ctr>,
 }
 
 /// The way to an API server.
@@ -40,7 +46,7 @@ pub struct Connected {
 impl Cluster {
     /// Nothing is read or connected before it is asked.
     pub fn new(name: RuntimeName, runtime: KubernetesRuntime) -> Self {
-        Self { name, runtime, connected: OnceCell::new() }
+        Self { name, runtime, connected: OnceCell::new(), node: OnceCell::new(), ctr: OnceCell::new() }
     }
 
     /// Its API server; one on the node's loopback through a forward.
@@ -49,6 +55,27 @@ impl Cluster {
     /// `Invalid` for a kubeconfig that cannot be used; as for [`Channels::authority`].
     pub async fn connected(&self, channels: &Channels, limits: &Limits) -> Result<&Connected, CallError> {
         self.connected.get_or_try_init(|| self.connect(channels, limits)).await
+    }
+
+    /// The machine that its node is.
+    ///
+    /// # Errors
+    /// As for [`Channels::machine`].
+    pub async fn node(&self, channels: &Channels) -> Result<&Machine, CallError> {
+        self.node.get_or_try_init(|| channels.machine(self.runtime.via.as_ref())).await
+    }
+
+    /// The command line of the containerd of its node.
+    ///
+    /// # Errors
+    /// As for [`Self::node`], and for a node that has none, or none that may be used.
+    pub async fn ctr(&self, channels: &Channels) -> Result<&Ctr, CallError> {
+        let find = || async {
+            let place =
+                self.runtime.via.as_ref().map_or_else(|| "this machine".to_owned(), ToString::to_string);
+            Ctr::find(self.node(channels).await?.clone(), place, &self.runtime.containerd).await
+        };
+        self.ctr.get_or_try_init(find).await
     }
 
     async fn connect(&self, channels: &Channels, limits: &Limits) -> Result<Connected, CallError> {

@@ -2,19 +2,32 @@
 
 mod cluster;
 mod diagnose;
+mod expect;
+mod import;
+mod lease;
+mod mirror;
+mod nodes;
+mod patch;
+mod pods;
+mod proxy;
+mod revision;
+mod rollout;
+mod runs;
+mod sync;
 mod trouble;
 
-pub use cluster::Cluster;
+pub use cluster::{Cluster, Connected};
 pub use diagnose::diagnose;
+pub use expect::{expect, inspect};
+pub use import::Import;
+pub use lease::{Lease, Loss};
+pub use patch::Patching;
+pub use proxy::Proxied;
+pub use rollout::await_rollout;
+pub use runs::runs;
+pub use sync::{Synced, Synchronisation};
 
-use crate::answer::CallError;
-use crate::operation::Operation;
-
-/// Names what is missing.
-pub fn unavailable(operation: &Operation) -> CallError {
-    CallError::Unavailable(format!(
-        "{} of {}: this release deploys to no Kubernetes runtime yet; it only asks its API server how it is",
-        operation.name(),
-        operation.target()
-    ))
-}
+/// The annotation of a Deployment in which a deploy says which run it was.
+pub const RUN_ANNOTATION: &str = "host.unidesk/run";
+/// What begins the annotations of a pod template that name the versions of objects which its pods read.
+const RESTART_PREFIX: &str = "host.unidesk/";

@@ -76,6 +76,7 @@ pub(super) async fn run(
     set: &[(OsString, OsString)],
     lock: Option<&Lock>,
     within: Duration,
+    stopped: impl Future<Output = ()>,
 ) -> Result<Finished, Unrun> {
     let utf8 = |word: &OsStr| -> Result<String, Unrun> {
         let word = word.to_str().map(str::to_owned);
@@ -92,7 +93,10 @@ pub(super) async fn run(
     for word in argv {
         words.push(utf8(word)?);
     }
-    connection.run(&words, Input::nothing(), within).await.map_err(|error| Unrun::Machine(error.into()))
+    connection
+        .run_unless(&words, Input::nothing(), within, stopped)
+        .await
+        .map_err(|error| Unrun::Machine(error.into()))
 }
 
 /// A lock on the other machine. A program there holds it, which ends when this value is gone, and with the connection.

@@ -32,12 +32,26 @@ impl Connection {
         input: Input<'_>,
         within: Duration,
     ) -> Result<Finished, SshError> {
+        self.run_unless(argv, input, within, std::future::pending()).await
+    }
+
+    /// The same, for a command that may be ended as soon as `stopped` is ready: its output is closed then, and whatever
+    /// still writes to it ends.
+    ///
+    /// # Errors
+    /// As for [`Self::run`].
+    pub async fn run_unless(
+        &self,
+        argv: &[impl AsRef<str>],
+        input: Input<'_>,
+        within: Duration,
+        stopped: impl Future<Output = ()>,
+    ) -> Result<Finished, SshError> {
         let line = self.line();
         let (program, command) = line.command(argv)?;
         let log = line.fresh("l");
         let argv = arguments::session(&line.socket(), &log, &command);
-        let never = std::future::pending();
-        let finished = process::run_fed(&argv, &line.environment, input, within, never).await;
+        let finished = process::run_fed(&argv, &line.environment, input, within, stopped).await;
         let said = taken(&log);
         let finished = match finished {
             Ok(finished) => finished,

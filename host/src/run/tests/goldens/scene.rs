@@ -307,6 +307,7 @@ impl Scene {
             commit: parsed(COMMIT),
             repository: parsed("unidesk/project-manager"),
             identity: Some(Self::identity()),
+            labels: Vec::new(),
         }))
     }
 

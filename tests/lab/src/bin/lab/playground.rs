@@ -1,15 +1,20 @@
 //! What `lab up` leaves to play with: sample images in D601's registry, a Compose project on either machine, and the
 //! `host.toml` to deploy with.
 
+mod commits;
+mod kubernetes;
+
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use lab::{
-    Behaviour, Bench, D601, Docker, Error, Project, Registry, Result, SampleImage, d601, image, paths,
+    Bench, D601, Docker, Error, Project, Registry, Result,
+    cluster::Cluster,
+    d601, image, paths,
     process::show,
     project::{self, FINDJOB, FRONTEND, Service, Settings},
-    sample,
 };
 
+use self::{commits::Commits, kubernetes::Workloads};
 use crate::{screen::Screen, standing::Standing};
 
 /// The Compose project of this machine.
@@ -19,34 +24,10 @@ const HERE: &str = "host-lab-up";
 const THERE: &str = "unidesk";
 
 /// What never gets healthy is called bad soon.
-const LIMITS: &str = "\n[limits]\nhealth-seconds = 10\n";
+const LIMITS: &str = "\n[limits]\nhealth-seconds = 10\nrollout-seconds = 15\n";
 
 /// Where a container answers, for `docker inspect`.
 const ADDRESS: &str = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
-
-/// The commits of one service that are published.
-struct Commits {
-    service: Service,
-    first: String,
-    second: String,
-    failing: String,
-}
-
-impl Commits {
-    /// As everywhere, another program is another commit: a deployed commit never changes what it contains.
-    fn of(service: Service) -> Result<Self> {
-        let program = sample::bytes()?;
-        let commit =
-            |name: &str| image::commit_of(&[service.name.as_bytes(), name.as_bytes(), &program].concat());
-        let (first, second) = (commit("the first"), commit("the second"));
-        Ok(Self { service, first, second, failing: commit("never gets healthy") })
-    }
-
-    fn images(&self) -> [SampleImage; 3] {
-        let image = |commit| SampleImage::new(self.service.name, commit);
-        [image(&self.first), image(&self.second), image(&self.failing).behaviour(Behaviour::NeverReady)]
-    }
-}
 
 /// All of it, ready to be deployed to.
 pub struct Playground<'a> {
@@ -54,6 +35,8 @@ pub struct Playground<'a> {
     d601: &'a D601,
     frontend: Commits,
     findjob: Commits,
+    decision_center: Commits,
+    workloads: Option<Workloads<'a>>,
 }
 
 impl<'a> Playground<'a> {
@@ -63,15 +46,24 @@ impl<'a> Playground<'a> {
     }
 
     /// Publishes the images and writes the projects, where that is not done yet. What runs stays as it is.
-    pub fn set_up(standing: &Standing, docker: &Docker, registry: &Registry, d601: &'a D601) -> Result<Self> {
-        let (frontend, findjob) = (Commits::of(FRONTEND)?, Commits::of(FINDJOB)?);
+    pub fn set_up(
+        standing: &Standing,
+        docker: &Docker,
+        registry: &Registry,
+        d601: &'a D601,
+        cluster: Option<&'a Cluster<'a>>,
+    ) -> Result<Self> {
+        let (frontend, findjob) = (Commits::of(FRONTEND.name)?, Commits::of(FINDJOB.name)?);
+        let decision_center = Commits::of(kubernetes::DECISION_CENTER)?;
+        let all = [&frontend, &findjob, &decision_center];
         let bench = Bench::new(docker.clone(), Registry::at(registry.address()));
         let mut settings = Settings::through_d601(d601, THERE);
+        settings.tables.push_str(kubernetes::TABLES);
         settings.tables.push_str(LIMITS);
         let project = bench.project(&standing.folder, HERE, &settings)?;
 
-        let published: Vec<_> = [&frontend, &findjob].into_iter().flat_map(Commits::images).collect();
-        let commits = [&frontend, &findjob].map(|it| format!("{} {} {}\n", it.first, it.second, it.failing));
+        let published: Vec<_> = all.into_iter().flat_map(Commits::images).collect();
+        let commits = all.map(|it| format!("{} {} {}\n", it.first, it.second, it.failing));
         // With D601 goes what is said of it.
         let record = standing.on_d601();
         let before = fs::read_to_string(&record).ok();
@@ -89,7 +81,11 @@ impl<'a> Playground<'a> {
             paths::write(&standing.images(), lines.join("\n"))?;
             paths::write(&record, commits)?;
         }
-        Ok(Self { project, d601, frontend, findjob })
+        let workloads = match cluster {
+            Some(cluster) => Some(Workloads::set_up(cluster, &standing.folder, &decision_center, &frontend)?),
+            None => None,
+        };
+        Ok(Self { project, d601, frontend, findjob, decision_center, workloads })
     }
 
     /// The `host.toml`, if everything that it speaks of is there.
@@ -112,21 +108,33 @@ impl<'a> Playground<'a> {
         screen.title("Play with it");
         screen.line(&format!("export {}", exports.join(" ")));
 
-        let Service { name, container, .. } = self.frontend.service;
+        let Service { name, container, .. } = FRONTEND;
         screen.say(&format!("{name}: Compose on this machine, which gets images through ssh"));
-        self.tell_deploy(screen, &self.frontend)?;
+        self.tell_deploy(screen, &self.frontend, "prod")?;
         screen.line(&inspect(container));
         screen.line(&format!(
             "curl --silent http://$(docker inspect --format \"{ADDRESS}\" {container}):8080/health"
         ));
 
-        let Service { name, container, .. } = self.findjob.service;
+        let Service { name, container, .. } = FINDJOB;
         screen.say(&format!("{name}: Compose on D601"));
-        self.tell_deploy(screen, &self.findjob)?;
+        self.tell_deploy(screen, &self.findjob, "prod")?;
         let ssh = format!("ssh -F {} {}", self.d601.ssh_config().display(), d601::HOST);
         screen.line(&format!("{ssh} '{}'", inspect(container)));
         let address = format!("$(docker inspect --format \"{ADDRESS}\" {container})");
         screen.line(&format!("{ssh} 'curl --silent http://{address}:8080/health'"));
+
+        if let Some(workloads) = &self.workloads {
+            for (workload, commits, environment) in [
+                (&workloads.decision_center_dev, &self.decision_center, "dev"),
+                (&workloads.decision_center, &self.decision_center, "prod"),
+                (&workloads.frontend_dev, &self.frontend, "dev"),
+            ] {
+                screen.say(&format!("{} in {environment}: Kubernetes on D601", commits.service));
+                self.tell_deploy(screen, commits, environment)?;
+                workloads.tell(screen, workload);
+            }
+        }
 
         screen.say("what was run, how all of it is, and the end of it:");
         screen.line(&show(self.project.host()?.args(["runs", "list"])));
@@ -135,10 +143,10 @@ impl<'a> Playground<'a> {
         Ok(())
     }
 
-    fn tell_deploy(&self, screen: &Screen, commits: &Commits) -> Result<()> {
+    fn tell_deploy(&self, screen: &Screen, commits: &Commits, environment: &str) -> Result<()> {
         let deploy = |commit: &str, more: &[&str]| -> Result<String> {
             let mut host = self.project.host()?;
-            host.args(["deploy", commits.service.name, "--env", "prod", "--commit", commit, "--run-now"]);
+            host.args(["deploy", commits.service, "--env", environment, "--commit", commit, "--run-now"]);
             Ok(show(host.args(more)))
         };
         screen.line(&deploy(&commits.first, &[])?);

@@ -25,6 +25,8 @@ pub struct Standing {
     pub registry: PathBuf,
     /// D601.
     pub d601: d601::Place,
+    /// Kubernetes on it.
+    pub cluster: PathBuf,
 }
 
 impl Standing {
@@ -46,6 +48,7 @@ impl Standing {
             engine: place("engine"),
             modern: place("modern"),
             registry: folder.join("registry"),
+            cluster: folder.join("cluster"),
             d601: d601::Place { name: "host-lab-d601".to_owned(), folder: folder.join("d601") },
             folder,
             runtime,

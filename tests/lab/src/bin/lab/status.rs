@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use lab::{D601, Result, d601, modern, registry};
+use lab::{D601, Result, cluster::Cluster, d601, modern, registry};
 
 use crate::{
     playground::{self, Playground},
@@ -44,11 +44,20 @@ fn look() -> Result<bool> {
     });
     all &= tell("D601", state.as_deref());
 
+    let cluster = match &d601 {
+        Some(d601) => Cluster::left_running(d601, &standing.cluster)?,
+        None => None,
+    };
+    all &= tell("Kubernetes", cluster.as_ref().map(Cluster::kubectl_by_hand).as_deref());
+
     let config = d601.as_ref().and_then(|_| Playground::config(&standing));
     all &= tell(
         "playground",
         config.map(|file| from_root(&format!("host --config {}", file.display()))).as_deref(),
     );
+    if let Some(cluster) = &cluster {
+        println!("{}", cluster.kubectl(&["get", "deployments", "--all-namespaces", "--output=wide"])?);
+    }
     if let Some(d601) = &d601 {
         for (service, state) in playground::deployed(&docker, d601)? {
             println!("{service:<14}  {state}");

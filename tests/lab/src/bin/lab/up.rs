@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use lab::{
-    D601, Docker, Registry, Result, compose, d601, debian,
+    D601, Docker, Registry, Result,
+    cluster::{self, Cluster},
+    compose, d601, debian,
     engine::{self, Engine},
     lock::Lock,
     modern::{self, Modern},
@@ -37,6 +39,7 @@ fn bring_up(screen: &Screen) -> Result<()> {
     d601::prepare(&|text| screen.say(text))?;
     sample::build(&|text| screen.say(text))?;
     let no_modern = modern::prepare(&|text| screen.say(text)).err();
+    let no_cluster = cluster::prepare(&|text| screen.say(text)).err();
     step.done("all there");
 
     let step = screen.title("Docker Engine");
@@ -53,6 +56,18 @@ fn bring_up(screen: &Screen) -> Result<()> {
     let d601 = find_or_start_d601(screen, &standing, &docker)?;
     step.done(&d601.state()?);
 
+    let step = screen.title("Kubernetes, on D601");
+    let cluster = match no_cluster {
+        None => Some(find_or_start_cluster(&standing, &d601)?),
+        Some(error) => {
+            screen.say(&format!("not here: {error}"));
+            None
+        }
+    };
+    if let Some(cluster) = &cluster {
+        step.done(&cluster.kubectl(&["get", "nodes", "--no-headers"])?);
+    }
+
     let step = screen.title("Modern engine, with the containerd image store");
     let modern = match no_modern {
         None => Some(find_or_start_modern(&standing)?),
@@ -67,8 +82,8 @@ fn bring_up(screen: &Screen) -> Result<()> {
     }
 
     let step = screen.title("What can be deployed");
-    let playground = Playground::set_up(&standing, &docker, &registry, &d601)?;
-    step.done("images in D601's registry, a Compose project on either machine");
+    let playground = Playground::set_up(&standing, &docker, &registry, &d601, cluster.as_ref())?;
+    step.done("images in D601's registry, a Compose project on either machine, Deployments");
     tell(&docker, modern.as_ref(), &registry, &d601)?;
     playground.tell(screen)
 }
@@ -110,6 +125,13 @@ fn find_or_start_d601(screen: &Screen, standing: &Standing, docker: &Docker) -> 
         return Ok(d601);
     }
     D601::start_at(docker, standing.d601.clone(), &|text| screen.say(text)).map(D601::leave_running)
+}
+
+fn find_or_start_cluster<'a>(standing: &Standing, d601: &'a D601) -> Result<Cluster<'a>> {
+    match Cluster::left_running(d601, &standing.cluster)? {
+        Some(cluster) => Ok(cluster),
+        None => Cluster::start_in(d601, &standing.cluster).map(Cluster::leave_running),
+    }
 }
 
 fn find_or_start_modern(standing: &Standing) -> Result<Docker> {
