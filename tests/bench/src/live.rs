@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use crate::Result;
 use crate::sample::{self, Samples};
+use crate::steps::Steps;
 use crate::table::Table;
 
 const SAMPLES: usize = 15;
@@ -61,31 +62,12 @@ pub fn measure(table: &mut Table) -> Result<()> {
         "≤ 1.1 × or + 150 ms",
         met,
     );
-    for (step, samples) in steps.0 {
-        table.figure(&format!("  {step}"), &samples);
-    }
+    steps.rows(table);
     Ok(())
 }
 
 fn met(deploys: &Samples, hand: &Samples) -> bool {
     deploys.ratio(hand) <= TENTH || deploys.median() <= hand.median() + MORE
-}
-
-/// The parts of a live deploy, in its order: how long the steps took that the report has, and everything else, which is
-/// mostly the pass that only looks.
-#[derive(Default)]
-struct Steps(Vec<(String, Samples)>);
-
-impl Steps {
-    fn push(&mut self, step: &str, took: Duration) {
-        if let Some((_, samples)) = self.0.iter_mut().find(|(known, _)| known == step) {
-            samples.push(took);
-        } else {
-            let mut samples = Samples::default();
-            samples.push(took);
-            self.0.push((step.to_owned(), samples));
-        }
-    }
 }
 
 fn deploy(project: &Project, commit: &str, steps: &mut Steps) -> Result<Duration> {
@@ -98,13 +80,7 @@ fn deploy(project: &Project, commit: &str, steps: &mut Steps) -> Result<Duration
         return Err(String::from_utf8_lossy(&output.stderr).into());
     }
     let report: Value = serde_json::from_slice(&output.stdout)?;
-    let mut rest = whole;
-    for step in report["steps"].as_array().into_iter().flatten() {
-        let took = Duration::from_millis(step["durationMs"].as_u64().unwrap_or(0));
-        rest = rest.saturating_sub(took);
-        steps.push(step["operation"].as_str().unwrap_or_default(), took);
-    }
-    steps.push("the pass that only looks, and everything else", rest);
+    steps.add(&report, whole);
     Ok(whole)
 }
 

@@ -7,12 +7,15 @@ mod call;
 mod catalogue;
 mod delivery;
 mod dry_run;
+mod forward;
+mod kubernetes;
 mod live;
 mod machine;
 mod memory;
 mod plugin;
 mod sample;
 mod stage;
+mod steps;
 mod table;
 
 use std::process::ExitCode;
@@ -24,12 +27,13 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 /// Adds the rows of one measurement.
 type Measure = fn(&mut Table) -> Result<()>;
 
-const MEASURES: [(&str, Measure); 6] = [
+const MEASURES: [(&str, Measure); 7] = [
     ("dry-run", dry_run::measure),
     ("call", call::measure),
     ("plugin", plugin::measure),
     ("live", live::measure),
     ("delivery", delivery::measure),
+    ("kubernetes", kubernetes::measure),
     ("catalogue", catalogue::measure),
 ];
 

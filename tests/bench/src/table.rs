@@ -33,6 +33,11 @@ impl Table {
         self.push(what, samples, None, String::new(), None);
     }
 
+    /// A figure beside another, without a goal.
+    pub fn beside(&mut self, what: &str, samples: &Samples, other: &Samples) {
+        self.push(what, samples, Some(other), String::new(), None);
+    }
+
     /// A figure beside what it is compared with.
     pub fn against(&mut self, what: &str, samples: &Samples, other: &Samples, goal: &str, met: bool) {
         self.push(what, samples, Some(other), goal.to_owned(), Some(met));

@@ -1,9 +1,8 @@
 //! The images: one of 390 MB in six layers, others of which only the topmost layer differs, and a large one.
 
+use lab::D601;
 use lab::image::{self, Bulk, Filling, PushedImage, SampleImage};
-use lab::project::FRONTEND;
 
-use super::machines::Machines;
 use crate::Result;
 
 const MB: u64 = 1_000_000;
@@ -27,19 +26,21 @@ pub struct Published {
 }
 
 /// What is delivered.
-pub struct Images {
+pub struct Images<'a> {
+    d601: &'a D601,
+    service: &'static str,
     below: Vec<Bulk>,
     base: Published,
 }
 
-impl Images {
-    /// Makes the layers, and publishes the image that the cold ways deliver.
-    pub fn make(machines: &Machines) -> Result<Self> {
+impl<'a> Images<'a> {
+    /// Makes the layers of a service's images, and publishes the one that the cold ways deliver.
+    pub fn make(d601: &'a D601, service: &'static str) -> Result<Self> {
         eprintln!("  making an image of {} MB", WHOLE / MB);
         let make = |(seed, bytes)| Bulk::new(seed, bytes, Filling::Mixed);
         let below = (1..).zip(BELOW).map(make).collect::<lab::Result<Vec<_>>>()?;
-        let base = publish(machines, &below, 0)?;
-        Ok(Self { below, base })
+        let base = publish(d601, service, &below, 0)?;
+        Ok(Self { d601, service, below, base })
     }
 
     /// The image that all others share their layers with.
@@ -59,25 +60,25 @@ impl Images {
     }
 
     /// Publishes one that has a topmost layer of its own; `number` is not 0.
-    pub fn with_other_top(&self, machines: &Machines, number: u32) -> Result<Published> {
-        publish(machines, &self.below, number)
+    pub fn with_other_top(&self, number: u32) -> Result<Published> {
+        publish(self.d601, self.service, &self.below, number)
+    }
+
+    /// Publishes the large one. What it is full of is small when it is compressed, so that it can be sent.
+    pub fn large(&self) -> Result<Published> {
+        let commit = image::commit("bench delivery, large");
+        let mut sample = SampleImage::new(self.service, &commit);
+        for seed in 1..=u32::try_from(LARGE / LARGE_LAYER)? {
+            sample = sample.bulk(&Bulk::new(seed, LARGE_LAYER, Filling::Repeated)?);
+        }
+        Ok(Published { commit, pushed: self.d601.push(&sample)? })
     }
 }
 
-/// Publishes the large one. What it is full of is small when it is compressed, so that it can be sent.
-pub fn large(machines: &Machines) -> Result<Published> {
-    let commit = image::commit("bench delivery, large");
-    let mut sample = SampleImage::new(FRONTEND.name, &commit);
-    for seed in 1..=u32::try_from(LARGE / LARGE_LAYER)? {
-        sample = sample.bulk(&Bulk::new(seed, LARGE_LAYER, Filling::Repeated)?);
-    }
-    Ok(Published { commit, pushed: machines.d601.push(&sample)? })
-}
-
-fn publish(machines: &Machines, below: &[Bulk], number: u32) -> Result<Published> {
+fn publish(d601: &D601, service: &str, below: &[Bulk], number: u32) -> Result<Published> {
     let commit = image::commit(&format!("bench delivery {number}"));
     let top = Bulk::new(1000 + number, TOP, Filling::Mixed)?;
-    let sample = SampleImage::new(FRONTEND.name, &commit);
+    let sample = SampleImage::new(service, &commit);
     let sample = below.iter().chain([&top]).fold(sample, SampleImage::bulk);
-    Ok(Published { commit, pushed: machines.d601.push(&sample)? })
+    Ok(Published { commit, pushed: d601.push(&sample)? })
 }

@@ -1,20 +1,25 @@
 //! An image of the registry behind SSH brought into the engine here: by `host`, and by hand, in turn.
 //!
+//! - [`by_host`]: what `host` tells about it.
 //! - [`images`]: what is delivered.
 //! - [`machines`]: the two machines, and what must be gone before anything counts as cold.
 //! - [`ways`]: how it is delivered.
 
+mod by_host;
 mod images;
 mod machines;
 mod ways;
 
 use std::time::Duration;
 
+use lab::project::FRONTEND;
 use lab::{Bench, Error};
 
-use self::images::{Images, LARGE, WHOLE};
+pub use self::by_host::Delivery;
+pub use self::images::{Images, Published, WHOLE};
+
+use self::images::LARGE;
 use self::machines::Machines;
-use self::ways::Delivery;
 use crate::Result;
 use crate::memory;
 use crate::sample::{self, Samples};
@@ -45,7 +50,7 @@ pub fn measure(table: &mut Table) -> Result<()> {
         }
         Err(error) => return Err(error.into()),
     };
-    let images = Images::make(&machines)?;
+    let images = Images::make(&machines.d601, FRONTEND.name)?;
     table.note(format!(
         "the image: {} MB in {} layers, {} MB as it is sent",
         WHOLE / 1_000_000,
@@ -87,7 +92,7 @@ impl ByHost {
     }
 }
 
-fn cold(table: &mut Table, machines: &Machines, images: &Images) -> Result<()> {
+fn cold(table: &mut Table, machines: &Machines, images: &Images<'_>) -> Result<()> {
     eprintln!("  cold, {} rounds", COLD + sample::WARM_UP);
     let image = images.base();
     machines.bring_to_d601(image)?;
@@ -105,7 +110,7 @@ fn cold(table: &mut Table, machines: &Machines, images: &Images) -> Result<()> {
     Ok(())
 }
 
-fn delta(table: &mut Table, machines: &Machines, images: &Images) -> Result<()> {
+fn delta(table: &mut Table, machines: &Machines, images: &Images<'_>) -> Result<()> {
     eprintln!("  one layer missing, {} rounds", DELTA + sample::WARM_UP);
     machines.make_cold()?;
     // It runs, so that its layers stay.
@@ -115,7 +120,7 @@ fn delta(table: &mut Table, machines: &Machines, images: &Images) -> Result<()> 
     let mut number = 0;
     let mut next = || {
         number += 1;
-        images.with_other_top(machines, number)
+        images.with_other_top(number)
     };
     let [whole, tunnel, saved] = sample::in_turn(DELTA, || {
         let image = next()?;
@@ -138,14 +143,14 @@ fn delta(table: &mut Table, machines: &Machines, images: &Images) -> Result<()> 
 }
 
 /// Memory of `host` alone, for both sizes.
-fn resident(table: &mut Table, machines: &Machines, images: &Images) -> Result<()> {
+fn resident(table: &mut Table, machines: &Machines, images: &Images<'_>) -> Result<()> {
     let megabytes = |commit: &str| -> Result<u64> {
         machines.make_cold()?;
         Ok(memory::peak(&mut ways::deploy(machines, commit)?)? >> 10)
     };
     let small = megabytes(&images.base().commit)?;
     eprintln!("  the large image");
-    let large = megabytes(&images::large(machines)?.commit)?;
+    let large = megabytes(&images.large()?.commit)?;
     machines.make_cold()?;
     let met = small.max(large) < MEMORY && large <= small + SAME;
     table.note(format!(
