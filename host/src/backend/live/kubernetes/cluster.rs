@@ -39,6 +39,9 @@ pub struct Cluster {
 pub struct Connected {
     /// Asks it.
     pub client: Client,
+    /// Is told by it, over connections of its own: a watch keeps its connection, and ends it. So those of `client` stay
+    /// open for the next question, and what is asked when all is ready does not begin with a handshake.
+    pub watching: Client,
     /// Its address as the kubeconfig has it, for messages.
     pub address: String,
 }
@@ -96,14 +99,16 @@ impl Cluster {
             config.tls_server_name.get_or_insert_with(|| far.ip().to_string());
             config.cluster_url = at(&config.cluster_url, &near)?;
         }
-        let client = Client::try_from(config).map_err(|error| {
-            CallError::Invalid(format!(
-                "the kubeconfig of {} cannot be used: {}",
-                self.name,
-                plain(&error.to_string(), SHOWN)
-            ))
-        })?;
-        Ok(Connected { client, address })
+        let made = |config: kube::Config| {
+            Client::try_from(config).map_err(|error: kube::Error| {
+                CallError::Invalid(format!(
+                    "the kubeconfig of {} cannot be used: {}",
+                    self.name,
+                    plain(&error.to_string(), SHOWN)
+                ))
+            })
+        };
+        Ok(Connected { client: made(config.clone())?, watching: made(config)?, address })
     }
 
     fn unusable(&self, error: &KubeconfigError) -> CallError {

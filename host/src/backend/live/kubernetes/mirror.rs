@@ -24,6 +24,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub struct Mirror<'a, K> {
     connected: &'a Connected,
     api: Api<K>,
+    watched: Api<K>,
     list: ListParams,
     watch: WatchParams,
     /// For messages: `watching the pods of unidesk-dev`.
@@ -71,6 +72,7 @@ where
         let mut mirror = Self {
             connected,
             api: Api::namespaced(connected.client.clone(), namespace),
+            watched: Api::namespaced(connected.watching.clone(), namespace),
             list,
             watch,
             what: format!("watching the {} of {namespace}", K::plural(&())),
@@ -97,7 +99,7 @@ where
         let listed = self.connected.asked(&self.what, PATIENCE, self.api.list(&self.list)).await?;
         let version = listed.metadata.resource_version.unwrap_or_default();
         self.objects = listed.items.into_iter().map(|object| (name(&object), object)).collect();
-        let events = self.connected.asked(&self.what, PATIENCE, self.api.watch(&self.watch, &version));
+        let events = self.connected.asked(&self.what, PATIENCE, self.watched.watch(&self.watch, &version));
         self.events = Some(events.await?.boxed());
         Ok(())
     }
