@@ -9,7 +9,7 @@ use kube::Client;
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use tokio::sync::OnceCell;
 
-use super::import::Ctr;
+use super::import::Containerd;
 use crate::answer::CallError;
 use crate::backend::live::channels::Channels;
 use crate::backend::live::machine::Machine;
@@ -32,7 +32,7 @@ pub struct Cluster {
     pub runtime: KubernetesRuntime,
     connected: OnceCell<Connected>,
     node: OnceCell<Machine>,
-    ctr: OnceCell<Ctr>,
+    containerd: OnceCell<Containerd>,
 }
 
 /// The way to an API server.
@@ -49,7 +49,7 @@ pub struct Connected {
 impl Cluster {
     /// Nothing is read or connected before it is asked.
     pub fn new(name: RuntimeName, runtime: KubernetesRuntime) -> Self {
-        Self { name, runtime, connected: OnceCell::new(), node: OnceCell::new(), ctr: OnceCell::new() }
+        Self { name, runtime, connected: OnceCell::new(), node: OnceCell::new(), containerd: OnceCell::new() }
     }
 
     /// Its API server; one on the node's loopback through a forward.
@@ -68,17 +68,17 @@ impl Cluster {
         self.node.get_or_try_init(|| channels.machine(self.runtime.via.as_ref())).await
     }
 
-    /// The command line of the containerd of its node.
+    /// The containerd of its node.
     ///
     /// # Errors
     /// As for [`Self::node`], and for a node that has none, or none that may be used.
-    pub async fn ctr(&self, channels: &Channels) -> Result<&Ctr, CallError> {
+    pub async fn containerd(&self, channels: &Channels) -> Result<&Containerd, CallError> {
         let find = || async {
             let place =
                 self.runtime.via.as_ref().map_or_else(|| "this machine".to_owned(), ToString::to_string);
-            Ctr::find(self.node(channels).await?.clone(), place, &self.runtime.containerd).await
+            Containerd::find(self.node(channels).await?, &place, &self.runtime.containerd).await
         };
-        self.ctr.get_or_try_init(find).await
+        self.containerd.get_or_try_init(find).await
     }
 
     async fn connect(&self, channels: &Channels, limits: &Limits) -> Result<Connected, CallError> {

@@ -2,7 +2,10 @@
 //! node's own loopback, and gets the name that Deployments use last. The name by digest stays in the same repository:
 //! without it pods say of their image no more than its configuration.
 
+mod containerd;
+mod cri;
 mod ctr;
+mod told;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,7 +24,7 @@ use crate::operation::Deliver;
 use crate::progress::{Interrupt, Watcher};
 use crate::words::plain;
 
-pub use ctr::Ctr;
+pub use containerd::Containerd;
 
 /// Longest digest of another image that a message repeats, in characters.
 const SHOWN: usize = 80;
@@ -82,14 +85,14 @@ impl<'a> Import<'a> {
         format!("{}@{}", self.repository, self.identity.served())
     }
 
-    async fn ctr(&self) -> Result<&Ctr, CallError> {
-        self.cluster.ctr(self.channels).await
+    async fn containerd(&self) -> Result<&Containerd, CallError> {
+        self.cluster.containerd(self.channels).await
     }
 
     /// What the names mean now.
-    async fn now(&self, ctr: &Ctr) -> Result<Imported, CallError> {
+    async fn now(&self, containerd: &Containerd) -> Result<Imported, CallError> {
         let (by_digest, by_config) = (self.name_by_digest(), self.identity.config.as_str());
-        let targets = ctr.targets(&[&self.name, &by_digest, by_config]).await?;
+        let targets = containerd.targets(&[&self.name, &by_digest, by_config]).await?;
         Ok(self.found(&targets))
     }
 
@@ -104,26 +107,26 @@ impl<'a> Import<'a> {
     }
 
     /// Refuses a name that means something else: a commit's name never moves.
-    fn fits(&self, found: &Imported, ctr: &Ctr) -> Result<(), CallError> {
+    fn fits(&self, found: &Imported, containerd: &Containerd) -> Result<(), CallError> {
         match &found.image {
             Some(other) if !self.identity.is_called(other) => Err(CallError::Mismatch(format!(
                 "{} is already {} in the containerd of {}, where the registry's is {}; a commit's name never moves. Find out \
                  where that image came from; `{}` there makes way for the registry's",
                 self.name,
                 plain(other, SHOWN),
-                ctr.place(),
+                containerd.place(),
                 self.identity.served(),
-                ctr.command(&["images", "rm", &self.name])
+                containerd.command(&["images", "rm", &self.name])
             ))),
             _ => Ok(()),
         }
     }
 
     /// Brings the image, checks it and names it; the name of the commit comes last.
-    async fn brought(&self, ctr: &Ctr, interrupt: &Interrupt) -> Result<Imported, CallError> {
+    async fn brought(&self, containerd: &Containerd, interrupt: &Interrupt) -> Result<Imported, CallError> {
         let by_digest = self.name_by_digest();
         let within = Duration::from_secs(self.limits.delivery_seconds);
-        ctr.pull(&by_digest, within, interrupt).await?;
+        containerd.pull(&by_digest, within, interrupt).await?;
         if interrupt.is_raised() {
             return Err(CallError::Other(format!(
                 "interrupted after {by_digest} was pulled; nothing got the name {}",
@@ -131,9 +134,9 @@ impl<'a> Import<'a> {
             )));
         }
         // Refused where somebody gave the name meanwhile: what it means then is looked at all the same.
-        let tagged = ctr.tag(&by_digest, &self.name).await;
-        let now = self.now(ctr).await?;
-        self.fits(&now, ctr)?;
+        let tagged = containerd.tag(&by_digest, &self.name).await;
+        let now = self.now(containerd).await?;
+        self.fits(&now, containerd)?;
         if now.image.is_none() {
             tagged?;
         }
@@ -142,14 +145,19 @@ impl<'a> Import<'a> {
             _ => Err(CallError::Other(format!(
                 "the containerd of {} said that {by_digest} was pulled and named, but does not have both names; see \
                  `{}` there, and what removes images",
-                ctr.place(),
-                ctr.command(&["images", "ls"])
+                containerd.place(),
+                containerd.command(&["images", "ls"])
             ))),
         }
     }
 
     /// Removes the names that `before` does not have and `now` has.
-    async fn removed(&self, ctr: &Ctr, before: &Imported, now: &Imported) -> Result<(), CallError> {
+    async fn removed(
+        &self,
+        containerd: &Containerd,
+        before: &Imported,
+        now: &Imported,
+    ) -> Result<(), CallError> {
         let by_digest = self.name_by_digest();
         let names = [
             (before.image.is_none() && now.image.is_some(), self.name.as_str()),
@@ -157,17 +165,17 @@ impl<'a> Import<'a> {
             (!before.by_config && now.by_config, self.identity.config.as_str()),
         ];
         let names: Vec<&str> = names.into_iter().filter_map(|(made, name)| made.then_some(name)).collect();
-        if names.is_empty() { Ok(()) } else { ctr.remove(&names).await }
+        if names.is_empty() { Ok(()) } else { containerd.remove(&names).await }
     }
 
     /// Takes back what a failed import did.
-    async fn cleaned(&self, ctr: &Ctr, before: &Imported, cause: CallError) -> Unmade {
+    async fn cleaned(&self, containerd: &Containerd, before: &Imported, cause: CallError) -> Unmade {
         let removed = async {
-            let now = self.now(ctr).await?;
+            let now = self.now(containerd).await?;
             // Of another image, the name is somebody else's.
             let foreign = now.image.as_deref().is_some_and(|image| !self.identity.is_called(image));
             let image = now.image.clone().filter(|_| !foreign);
-            self.removed(ctr, before, &Imported { image, ..now }).await
+            self.removed(containerd, before, &Imported { image, ..now }).await
         };
         match removed.await {
             Ok(()) => cause.into(),
@@ -185,9 +193,9 @@ impl Change for Import<'_> {
     async fn probe(&self) -> Result<Imported, CallError> {
         let connected = self.cluster.connected(self.channels, self.limits).await?;
         let names = async {
-            let ctr = self.ctr().await?;
-            let found = self.now(ctr).await?;
-            self.fits(&found, ctr)?;
+            let containerd = self.containerd().await?;
+            let found = self.now(containerd).await?;
+            self.fits(&found, containerd)?;
             Ok(found)
         };
         let ((), found) = futures_util::try_join!(nodes::one(self.cluster, connected), names)?;
@@ -209,14 +217,14 @@ impl Change for Import<'_> {
             watcher.note("already there");
             return Ok(before.clone());
         }
-        let ctr = self.ctr().await?;
-        watcher.note(&format!("{} pulls it into its containerd", ctr.place()));
-        match self.brought(ctr, interrupt).await {
+        let containerd = self.containerd().await?;
+        watcher.note(&format!("{} pulls it into its containerd ({})", containerd.place(), containerd.way()));
+        match self.brought(containerd, interrupt).await {
             Ok(now) => {
                 watcher.bytes(self.identity.size, self.identity.size);
                 Ok(now)
             }
-            Err(cause) => Err(self.cleaned(ctr, before, cause).await),
+            Err(cause) => Err(self.cleaned(containerd, before, cause).await),
         }
     }
 
@@ -226,8 +234,8 @@ impl Change for Import<'_> {
         after: Option<&Imported>,
         _watcher: &dyn Watcher,
     ) -> Result<(), CallError> {
-        let ctr = self.ctr().await?;
-        let now = self.now(ctr).await?;
+        let containerd = self.containerd().await?;
+        let now = self.now(containerd).await?;
         if let Some(after) = after
             && before.image.is_none()
             && now.image.is_some()
@@ -240,7 +248,7 @@ impl Change for Import<'_> {
                 plain(now.image.as_deref().unwrap_or_default(), SHOWN)
             )));
         }
-        self.removed(ctr, before, &now).await
+        self.removed(containerd, before, &now).await
     }
 }
 

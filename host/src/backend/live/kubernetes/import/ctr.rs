@@ -1,15 +1,16 @@
-//! containerd's own command line on the node: found once, run as the user who may use containerd's socket.
+//! containerd's own command line on the node, run as a user who may use containerd's socket.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::containerd::{Found, addressed};
+use super::told;
 use crate::answer::CallError;
 use crate::backend::live::machine::{Machine, Unrun};
 use crate::backend::live::process::{Finished, Unfinished};
 use crate::progress::Interrupt;
-use crate::words::{plain, seconds, shell};
+use crate::words::plain;
 
 /// Longest that anything but a pull may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -17,20 +18,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const LONGER: Duration = Duration::from_secs(5);
 /// Longest part of what it says that a message repeats, in characters.
 const SHOWN: usize = 300;
-/// Kubernetes' part of containerd.
-const NAMESPACE: &str = "k8s.io";
-
-/// Says who asks and what there is, a word and its value in each line. `$1` the socket. Administrators' folders are looked
-/// through as well: `sudo` runs what is in them, and not everybody has them in PATH.
-const FIND: &str = r#"
-PATH=$PATH:/usr/local/bin:/usr/local/sbin:/usr/sbin:/sbin
-echo "user $(id -un)"
-[ ! -w "$1" ] || echo "socket $1"
-for program in sudo ctr k3s; do
-  path=$(command -v "$program") && echo "$program $path"
-done
-exit 0
-"#;
 
 /// The command line, up to what is to be done.
 #[derive(Debug)]
@@ -43,19 +30,13 @@ pub struct Ctr {
 }
 
 impl Ctr {
-    /// Looks on `machine`, which is called `place`, for a program that reaches containerd at `socket`.
+    /// That of `machine`, which is called `place`, out of what was found there, for the containerd at `socket`.
     ///
     /// # Errors
     /// `Other` with what is missing there.
-    pub async fn find(machine: Machine, place: String, socket: &Path) -> Result<Self, CallError> {
-        let socket = socket.display().to_string();
-        let look = ["sh", "-c", FIND, "sh", &socket].map(OsString::from);
-        let said = match machine.run(&look, &[], None, PATIENCE).await {
-            Ok(finished) => String::from_utf8_lossy(&finished.stdout).into_owned(),
-            Err(unrun) => return Err(broken(&place, "a shell", unrun)),
-        };
-        let (user, words) = words(&said, &place, &socket)?;
-        Ok(Self { machine, place, words, user })
+    pub fn new(machine: Machine, place: &str, found: &Found<'_>, socket: &str) -> Result<Self, CallError> {
+        let (user, words) = words(found, place, socket)?;
+        Ok(Self { machine, place: place.to_owned(), words, user })
     }
 
     /// Where it is.
@@ -63,18 +44,20 @@ impl Ctr {
         &self.place
     }
 
-    /// A command as an administrator types it there.
-    pub fn command(&self, verb: &[&str]) -> String {
-        let words = self.words.iter().map(String::as_str).chain(verb.iter().copied());
-        words.map(shell).collect::<Vec<_>>().join(" ")
+    /// What stands before what is to be done.
+    pub fn words(&self) -> &[String] {
+        &self.words
     }
 
-    /// What each of `names` means; those that mean nothing are left out.
+    /// What each of `names` means, which `filters` find; those that mean nothing are left out.
     ///
     /// # Errors
     /// Why that cannot be told.
-    pub async fn targets(&self, names: &[&str]) -> Result<BTreeMap<String, String>, CallError> {
-        let filters: Vec<String> = names.iter().map(|name| format!("name=={name:?}")).collect();
+    pub async fn targets(
+        &self,
+        names: &[&str],
+        filters: &[String],
+    ) -> Result<BTreeMap<String, String>, CallError> {
         let verb: Vec<&str> =
             ["images", "ls"].into_iter().chain(filters.iter().map(String::as_str)).collect();
         let said = self.done("looking for an image", &verb, PATIENCE, std::future::pending()).await?;
@@ -98,15 +81,9 @@ impl Ctr {
         let begun = Instant::now();
         let pulled = self.done(&what, &verb, within.saturating_add(LONGER), interrupt.raised()).await;
         match pulled {
-            Err(_) if interrupt.is_raised() => {
-                Err(CallError::Other(format!("interrupted while {} was {what}", self.place)))
-            }
+            Err(_) if interrupt.is_raised() => Err(told::interrupted(&what, &self.place)),
             // What it says at its deadline depends on what it was doing.
-            Err(_) if begun.elapsed() >= within => Err(CallError::Unavailable(format!(
-                "{what} into the containerd of {} took longer than {} (limits.delivery-seconds)",
-                self.place,
-                seconds(within)
-            ))),
+            Err(_) if begun.elapsed() >= within => Err(told::late(&what, &self.place, within)),
             pulled => pulled.map(drop),
         }
     }
@@ -166,32 +143,13 @@ impl Ctr {
         }
         let shown =
             if said.is_empty() { format!("it {}", finished.ending) } else { plain(tail(said), SHOWN) };
-        let text = format!("{what}: the containerd of {place} says: {shown}");
         if ["failed to dial", "connection error", "is containerd running"]
             .iter()
             .any(|words| said.contains(words))
         {
-            return CallError::Unavailable(format!(
-                "{text}; check that Kubernetes runs there, and that host.toml names containerd's socket (containerd of the \
-                 runtime)"
-            ));
+            return told::silent(&format!("{what}: the containerd of {place} says: {shown}"));
         }
-        if [
-            "dial tcp",
-            "failed to do request",
-            "connection refused",
-            "connection reset",
-            "unexpected EOF",
-            "unexpected status",
-        ]
-        .iter()
-        .any(|words| said.contains(words))
-        {
-            return CallError::Unavailable(format!(
-                "{text}; check that the registry runs and that the node reaches it there"
-            ));
-        }
-        CallError::Other(text)
+        told::failed(what, place, said, &shown)
     }
 }
 
@@ -200,7 +158,8 @@ fn tail(said: &str) -> &str {
     said.lines().next_back().unwrap_or(said).trim_start_matches("ctr: ")
 }
 
-fn broken(place: &str, what: &str, unrun: Unrun) -> CallError {
+/// Why a program did not run at `place`.
+pub fn broken(place: &str, what: &str, unrun: Unrun) -> CallError {
     match unrun {
         Unrun::Machine(error) => error,
         Unrun::Program(Unfinished::Late) => CallError::Unavailable(format!(
@@ -216,29 +175,20 @@ fn broken(place: &str, what: &str, unrun: Unrun) -> CallError {
     }
 }
 
-/// Who asks, and the words that reach containerd, out of what [`FIND`] said.
-fn words(said: &str, place: &str, socket: &str) -> Result<(String, Vec<String>), CallError> {
-    let found = |wanted: &str| {
-        said.lines()
-            .filter_map(|line| line.split_once(' '))
-            .find_map(|(word, value)| (word == wanted).then_some(value))
-    };
-    let user = plain(found("user").unwrap_or("the user"), SHOWN);
-    let program: Vec<&str> = match (found("ctr"), found("k3s")) {
-        (Some(ctr), _) => vec![ctr],
-        (None, Some(k3s)) => vec![k3s, "ctr"],
-        (None, None) => {
-            return Err(CallError::Other(format!(
-                "{place} has no `ctr` and no `k3s`, so no image can be brought into its containerd; it is no k3s node, or \
-                 they are not in PATH: put a link to `ctr` into /usr/local/bin there"
-            )));
-        }
+/// Who asks, and the words that reach containerd.
+fn words(found: &Found<'_>, place: &str, socket: &str) -> Result<(String, Vec<String>), CallError> {
+    let user = plain(found.value("user").unwrap_or("the user"), SHOWN);
+    let Some(program) = found.program() else {
+        return Err(CallError::Other(format!(
+            "{place} has no `ctr` and no `k3s`, so no image can be brought into its containerd; it is no k3s node, or they \
+             are not in PATH: put a link to `ctr` into /usr/local/bin there"
+        )));
     };
     // Whoever may write to the socket needs nobody's help: root, above all.
-    let before = match (found("socket"), found("sudo")) {
-        (Some(_), _) => Vec::new(),
-        (None, Some(sudo)) => vec![sudo, "-n"],
-        (None, None) => {
+    let before = match (found.may_use_socket(), found.value("sudo")) {
+        (true, _) => Vec::new(),
+        (false, Some(sudo)) => vec![sudo, "-n"],
+        (false, None) => {
             return Err(CallError::Other(format!(
                 "{user} may not use {socket} on {place}, and there is no `sudo` there; install sudo with the right to run `{}`, \
                  or log in as root",
@@ -246,8 +196,7 @@ fn words(said: &str, place: &str, socket: &str) -> Result<(String, Vec<String>),
             )));
         }
     };
-    let after = ["--address", socket, "--namespace", NAMESPACE];
-    Ok((user, before.into_iter().chain(program).chain(after).map(str::to_owned).collect()))
+    Ok((user, addressed(&[before, program].concat(), socket)))
 }
 
 /// The digests of `names` out of a list of images: name, type and digest are the first words of a line.

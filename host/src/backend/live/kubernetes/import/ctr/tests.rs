@@ -5,7 +5,7 @@ const SOCKET: &str = "/run/k3s/containerd/containerd.sock";
 const AFTER: &str = "--address /run/k3s/containerd/containerd.sock --namespace k8s.io";
 
 fn found(said: &str) -> Result<String, String> {
-    words(said, "d601", SOCKET).map(|(_, words)| words.join(" ")).map_err(|error| error.to_string())
+    words(&Found(said), "d601", SOCKET).map(|(_, words)| words.join(" ")).map_err(|error| error.to_string())
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn only_names_that_were_asked_for_are_read() {
 
 fn told(stderr: &str) -> CallError {
     let said = "user ubuntu\nsudo /usr/bin/sudo\nctr /usr/local/bin/ctr\n";
-    let (user, words) = words(said, "d601", SOCKET).expect("words");
+    let (user, words) = words(&Found(said), "d601", SOCKET).expect("words");
     let ctr = Ctr { machine: Machine::Here, place: "d601".to_owned(), words, user };
     let stderr = stderr.as_bytes().to_vec();
     let ending = "ended with 1".to_owned();
