@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::delivery::also;
 use super::machine::Machine;
-use super::ssh::{Connection, Forward, LocalEnd, SshError, Target};
+use super::ssh::{Connection, Forward, LAST_WORDS, LocalEnd, SshError, Target};
 use crate::answer::CallError;
 use crate::config::{Config, Limits, SshHost};
 use crate::names::ConfigName;
@@ -20,8 +20,6 @@ use crate::names::ConfigName;
 const OFTEN: Duration = Duration::from_millis(100);
 /// How long a server there may refuse, because it is just restarted.
 const RESTART: Duration = Duration::from_secs(5);
-/// How long `ssh` may take to say why something that went through it has failed.
-const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Connections and forwarded ports; all of them end with this value.
 pub struct Channels {

@@ -3,6 +3,7 @@
 
 mod beside;
 mod here;
+mod near;
 mod script;
 mod there;
 
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+pub use near::Near;
 pub use there::Held;
 
 use super::kubernetes::Lease;

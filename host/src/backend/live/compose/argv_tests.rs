@@ -137,7 +137,7 @@ fn programs_are_started_in_one_place_and_never_through_a_shell() {
     // On another machine, as a node is one, there is nothing but its shell: the scripts are constants, and every value is an
     // argument or input.
     shells.sort();
-    assert_eq!(shells, ["backend/live/kubernetes/import/ctr.rs", "backend/live/machine/there.rs"]);
+    assert_eq!(shells, ["backend/live/kubernetes/import/containerd.rs", "backend/live/machine/there.rs"]);
     let clippy = Path::new(env!("CARGO_MANIFEST_DIR")).join("clippy.toml");
     let clippy = std::fs::read_to_string(clippy).expect("the lints' settings");
     for door in ["std::process::Command::new", "tokio::process::Command::new"] {
@@ -163,6 +163,11 @@ fn only_channels_and_machines_use_ssh() {
     using.sort();
     assert_eq!(
         using,
-        ["backend/live/channels.rs", "backend/live/machine.rs", "backend/live/machine/there.rs"]
+        [
+            "backend/live/channels.rs",
+            "backend/live/machine.rs",
+            "backend/live/machine/near.rs",
+            "backend/live/machine/there.rs"
+        ]
     );
 }

@@ -16,9 +16,14 @@ mod quote;
 mod said;
 mod session;
 
+use std::time::Duration;
+
 pub use super::process::{Finished, Input};
 pub use connection::Connection;
 pub use error::{Place, Refusal, SshError, Trouble, Unreached};
 pub use forward::{Forward, LocalEnd, Target};
 pub use program::Program;
 pub use quote::quote;
+
+/// How long `ssh` may take to say why something that went through it has failed.
+pub const LAST_WORDS: Duration = Duration::from_millis(500);

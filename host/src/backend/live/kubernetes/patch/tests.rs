@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::document::patch;
 use super::found::{Found, must_roll_out};
+use super::moving::{Standing, standing};
 use super::state::{Entry, Stands};
-use super::{Standing, standing};
 use crate::artifact::Pair;
 use crate::names::{Commit, EnvKey, ImageName, KubernetesName, PlainValue};
 use crate::operation::Deployment;

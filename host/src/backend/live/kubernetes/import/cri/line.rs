@@ -3,14 +3,11 @@
 use std::error::Error;
 use std::iter::successors;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
 
 use hyper::http::uri::PathAndQuery;
 use hyper_util::rt::TokioIo;
 use prost::Message;
 use tokio::net::UnixStream;
-use tokio::time::timeout;
 use tonic::client::Grpc;
 use tonic::metadata::MetadataValue;
 use tonic::transport::{Channel, Endpoint};
@@ -19,18 +16,13 @@ use tonic_prost::ProstCodec;
 
 use super::super::containerd::NAMESPACE;
 use crate::answer::CallError;
-use crate::backend::live::machine::Machine;
-use crate::backend::live::ssh::{Connection, Forward, LocalEnd, Target};
-
-/// How long `ssh` may take to say why something that went through it has failed.
-const LAST_WORDS: Duration = Duration::from_millis(500);
+use crate::backend::live::machine::{Machine, Near};
 
 /// Connects when it is first used, and again when the connection was lost.
 #[derive(Debug)]
 pub struct Line {
     channel: Channel,
-    /// What leads to the socket of another machine.
-    through: Option<(Arc<Connection>, Forward)>,
+    near: Near,
 }
 
 /// Why there is no answer.
@@ -49,25 +41,12 @@ impl Line {
     /// # Errors
     /// Where the socket of another machine cannot be forwarded.
     pub async fn to(machine: &Machine, socket: &Path) -> Result<Self, CallError> {
-        let (near, through) = match machine {
-            Machine::Here => (socket.to_owned(), None),
-            Machine::There(connection) => {
-                let forward = connection.forward(&Target::Socket(socket.to_owned())).await?;
-                let near = match forward.local() {
-                    LocalEnd::Socket(near) => near.clone(),
-                    LocalEnd::Tcp(address) => {
-                        return Err(CallError::Other(format!(
-                            "a forward of another kind was opened: {address}"
-                        )));
-                    }
-                };
-                (near, Some((Arc::clone(connection), forward)))
-            }
-        };
+        let near = Near::to(machine, socket).await?;
+        let path = near.path().to_owned();
         // The name is sent and means nothing; the connector has the place.
         let endpoint = Endpoint::from_static("http://containerd");
-        let connector = tower::service_fn(move |_| connect(near.clone()));
-        Ok(Self { channel: endpoint.connect_with_connector_lazy(connector), through })
+        let connector = tower::service_fn(move |_| connect(path.clone()));
+        Ok(Self { channel: endpoint.connect_with_connector_lazy(connector), near })
     }
 
     /// Asks `path`. It is no longer asked when nobody waits for the answer any more.
@@ -79,7 +58,7 @@ impl Line {
         Q: Message + 'static,
         A: Message + Default + 'static,
     {
-        let heard = self.through.as_ref().map_or(0, |(connection, _)| connection.heard());
+        let heard = self.near.heard();
         let asked = async {
             let mut grpc = Grpc::new(self.channel.clone());
             grpc.ready().await.map_err(|error| Status::from_error(error.into()))?;
@@ -99,13 +78,7 @@ impl Line {
         // What containerd said itself has no cause on this side.
         let Some(cause) = status.source() else { return Unanswered::Said(status) };
         let silent = successors(Some(cause), |&cause| cause.source()).last().unwrap_or(cause).to_string();
-        let Some((connection, forward)) = &self.through else { return Unanswered::Silent(silent) };
-        match timeout(LAST_WORDS, connection.lost()).await {
-            Ok(lost) => Unanswered::NoWay(lost.into()),
-            Err(_) => forward
-                .refusal(heard)
-                .map_or(Unanswered::Silent(silent), |refused| Unanswered::NoWay(refused.into())),
-        }
+        self.near.broken(heard).await.map_or(Unanswered::Silent(silent), Unanswered::NoWay)
     }
 }
 
