@@ -21,6 +21,7 @@ use crate::journal::Log;
 use crate::operation::{ArtifactRef, Kind, Operation};
 use crate::policy::{BuiltIn, Context, Decision, Policy, Principal, Request};
 use crate::progress::{Interrupt, Unwatched, Watcher};
+use crate::recording::Recording;
 use crate::step::{Pass, Step};
 
 /// Who hears of each step while it happens.
@@ -62,6 +63,7 @@ pub struct Gate {
     audience: Arc<dyn Audience>,
     interrupt: Interrupt,
     call_limit: u64,
+    enforcing: bool,
     /// How many steps came before this door's first.
     before: u32,
     steps: Vec<Step>,
@@ -89,6 +91,7 @@ impl Gate {
             audience,
             interrupt,
             call_limit,
+            enforcing: false,
             before: 0,
             steps: Vec::new(),
             foreseen: Vec::new(),
@@ -100,6 +103,13 @@ impl Gate {
     #[must_use]
     pub fn following(mut self, steps: u32) -> Self {
         self.before = steps;
+        self
+    }
+
+    /// The first pass of a live run: where a gate is not met, the run ends with it, and what comes after is only recorded.
+    #[must_use]
+    pub fn enforcing(mut self) -> Self {
+        self.enforcing = true;
         self
     }
 
@@ -217,6 +227,7 @@ impl Gate {
                     artifact: artifact.as_ref(),
                     undone,
                     changed: self.changed,
+                    held: self.enforcing && Recording::unmet(&self.steps).next().is_some(),
                     watcher: &*watcher,
                     interrupt: &self.interrupt,
                     _sealed: Sealed(()),

@@ -273,6 +273,13 @@ pub struct ExpectHealth {
     pub within_seconds: u32,
 }
 
+impl ExpectHealth {
+    /// Whether its commits come from the container's stamp, since the service does not tell them itself.
+    fn is_synthetic(&self) -> bool {
+        matches!(self.target, HealthTarget::Container { with_stamp: true, .. })
+    }
+}
+
 /// `host.retain`: of the images that deploys of one service left in a runtime, the newest stay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retain {
@@ -499,6 +506,9 @@ impl Operation {
             }
             Self::SyncObject(call) => {
                 format!("{}/{}/{}/{}", call.runtime, call.kind.as_str(), call.namespace, call.name)
+            }
+            Self::ExpectHealth(call) if call.is_synthetic() => {
+                format!("{} with {}*", call.target, stamp_prefix(&call.service))
             }
             Self::ExpectHealth(call) => call.target.to_string(),
             Self::RequireSecrets { source, .. } => source.to_string(),

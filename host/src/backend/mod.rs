@@ -6,6 +6,9 @@
 //! | gate | judged offline | judged | enforced before this pass |
 //! | change | recorded | probed and recorded | done |
 //! | verify | nothing | nothing | real; health and rollouts are polled |
+//!
+//! After a gate that is not met, the first pass of a live run goes on as a predicting one does: no far side is asked for what
+//! will not happen.
 
 pub mod change;
 mod gates;
@@ -129,9 +132,10 @@ async fn predict(secrets: &Sources, ask: &Ask<'_>) -> Result<Answered, Unreached
 
 async fn observe(far: &FarSides, ask: &Ask<'_>) -> Result<Answered, Unreached> {
     Ok(match ask.kind {
-        Kind::Read if ask.changed => not_asked(ask.operation).into(),
+        Kind::Read if ask.changed || ask.held => not_asked(ask.operation).into(),
         Kind::Read => Box::pin(far.read(ask)).await?.into(),
         Kind::Gate => Answer::Gate(gates::judge(far.secrets(), Reach::All, ask).await?).into(),
+        Kind::Change if ask.held => Answer::Done.into(),
         Kind::Change => {
             let (before, desired) = Box::pin(far.probe(ask)).await?.unzip();
             Answered { before, desired, ..Answer::Done.into() }

@@ -1,13 +1,16 @@
 //! `host services`.
 
+use std::collections::BTreeMap;
+use std::fmt::{self, Write};
+
 use clap::Args;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Global, Output, print, print_json};
 use crate::fault::Fault;
-use crate::report::SCHEMA;
-use crate::run::ServiceRow;
+use crate::report::{SCHEMA, wrapped};
+use crate::run::{EnvironmentRow, GateKind, GateRow, ServiceRow};
 
 /// List the services that can be deployed, and where
 #[derive(Args)]
@@ -39,23 +42,46 @@ pub fn run(_args: &ServicesArgs, global: &Global) -> Result<u8, Fault> {
 }
 
 fn text(services: &[ServiceRow]) -> String {
-    let mut lines = vec![format!("{:<20} {:<8} {:<20} {}", "SERVICE", "ENV", "SHAPE", "PLUGIN")];
-    for service in services {
-        for environment in &service.environments {
-            lines.push(format!(
-                "{:<20} {:<8} {:<20} {}",
-                service.service.as_str(),
-                environment.name.as_str(),
-                environment.shape.as_str(),
-                service.version
-            ));
+    let mut out = String::new();
+    // Writing into a String cannot fail.
+    let _ = write_text(&mut out, services);
+    out
+}
+
+fn write_text(out: &mut String, services: &[ServiceRow]) -> fmt::Result {
+    let mut row = |cells: [&str; 5]| {
+        let [service, environment, shape, plugin, gates] = cells;
+        let line = format!("{service:<16} {environment:<5} {shape:<20} {plugin:<7} {gates}");
+        writeln!(out, "{}", line.trim_end())
+    };
+    row(["SERVICE", "ENV", "SHAPE", "PLUGIN", "GATES"])?;
+    let mut holds: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for ServiceRow { service, version, environments, error } in services {
+        for EnvironmentRow { name, shape, gates, .. } in environments {
+            let told: Vec<_> = gates.iter().map(in_a_word).collect();
+            row([service.as_str(), name.as_str(), shape.as_str(), version, &told.join(", ")])?;
+            for reason in gates.iter().filter_map(|gate| gate.reason.as_ref()) {
+                holds.entry(reason.clone()).or_default().push(format!("{service} {name}"));
+            }
         }
-        if let Some(error) = &service.error {
-            lines.push(format!("{:<20} {error}", service.service.as_str()));
+        if let Some(error) = error {
+            row([service.as_str(), error, "", "", ""])?;
         }
     }
     if services.is_empty() {
-        lines.push("(no plugin is installed and no policy names one)".to_owned());
+        writeln!(out, "(no plugin is installed and no policy names one)")?;
     }
-    lines.join("\n") + "\n"
+    if !holds.is_empty() {
+        writeln!(out, "\nheld: only plans and dry runs")?;
+    }
+    holds.iter().try_for_each(|(reason, pairs)| wrapped(out, &format!("{}: {reason}", pairs.join(", ")), 2))
+}
+
+fn in_a_word(row: &GateRow) -> String {
+    match row.gate {
+        GateKind::Approval => format!("{} approves", row.of.join(", ")),
+        GateKind::Outside => "from outside".to_owned(),
+        GateKind::Secrets => "secrets".to_owned(),
+        GateKind::Hold => "held".to_owned(),
+    }
 }

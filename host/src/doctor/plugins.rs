@@ -6,28 +6,21 @@ use std::sync::Arc;
 
 use super::{Area, Check};
 use crate::answer::Answer;
-use crate::backend::Backend;
 use crate::backend::secrets::Sources;
-use crate::capability::Asked;
 use crate::config::Config;
 use crate::diagnosis::Finding;
 use crate::engine::{Descriptor, Engine, EnvironmentFacts, Loaded};
 use crate::fault::Fault;
-use crate::gate::{Gate, Subject, Unheard};
-use crate::journal::Log;
-use crate::names::{Commit, ServiceName};
+use crate::names::ServiceName;
 use crate::operation::{Activate, Operation};
-use crate::policy::{Policy, Principal, other_writer};
-use crate::progress::Interrupt;
-use crate::run::circumstances;
+use crate::policy::{Policy, other_writer};
+use crate::run::Trial;
 use crate::words::{counted, listed, quoted};
 
 /// Most names that a finding lists.
 const NAMED: usize = 5;
 /// Longest file name that a finding repeats, in characters.
 const SHOWN: usize = 80;
-/// A commit that nobody has: a dry run needs one, and asks nobody for it.
-const NO_COMMIT: &str = "0000000000000000000000000000000000000000";
 
 /// What is needed to try plugins out.
 pub struct Bench {
@@ -161,30 +154,9 @@ impl Bench {
         loaded: &Loaded,
         environment: &EnvironmentFacts,
     ) -> (Vec<Finding>, Vec<Activate>) {
-        let Ok(commit) = Commit::parse(NO_COMMIT) else { return (Vec::new(), Vec::new()) };
-        let (plugin, digest) = (loaded.which.name.clone(), loaded.which.digest.clone());
-        let asked = Asked {
-            service: plugin.clone(),
-            commit,
-            namespace: self.config.registry.namespace.clone(),
-            runtime: environment.runtime.clone(),
-        };
+        let Self { config, policy, secrets, requester, runtime, .. } = self;
+        let steps = Trial { config, policy, secrets, requester, runtime }.steps(engine, loaded, environment);
         let environment = &environment.name;
-        let subject = Subject {
-            principal: Principal::Plugin { plugin, digest },
-            context: circumstances(&self.config.zone, &self.requester, Some(environment)),
-        };
-        let gate = Gate::new(
-            Arc::clone(&self.policy),
-            subject,
-            Log::Unkept,
-            Backend::Predicting(Arc::clone(&self.secrets)),
-            Arc::new(Unheard),
-            Interrupt::pair().1,
-            self.config.limits.host_calls,
-        );
-        let (_, gate) = engine.deploy(loaded, gate, self.runtime.clone(), asked, environment);
-        let steps = gate.map(Gate::into_steps).unwrap_or_default();
         let denied = steps.iter().find_map(|step| step.verdict.reason.as_ref()).map(|reason| {
             Finding::problem(
                 format!("in {environment}, {reason}"),

@@ -19,6 +19,8 @@ pub struct Ask<'a> {
     pub undone: Option<&'a Step>,
     /// Whether a change was recorded or made before in this pass.
     pub changed: bool,
+    /// Whether a gate before it ends this run before its first change, so that no far side need be asked anything more.
+    pub held: bool,
     /// Who watches.
     pub watcher: &'a dyn Watcher,
     /// When to stop.

@@ -165,6 +165,21 @@ async fn a_dry_run_reaches_nothing_even_where_it_may() {
 }
 
 #[tokio::test]
+async fn after_a_gate_that_is_not_met_a_live_run_asks_nobody_and_a_plan_goes_on() {
+    for enforcing in [true, false] {
+        let mut scene = Scene::new(Backend::Observing).await;
+        scene.gate.enforcing = enforcing;
+        let held = Operation::Hold { reason: "not today".to_owned() };
+
+        let gate = scene.gate.perform(held).await.expect("no halt").expect("an answer");
+        let answer = scene.gate.perform(resolve("project-manager")).await.expect("no halt");
+
+        assert!(matches!(gate, Answer::Gate(state) if !state.met), "the plugin goes on to be planned");
+        assert_eq!((answer.is_ok(), scene.knocks() == 0), (enforcing, enforcing), "{answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_bound_pass_refuses_what_was_not_recorded_and_writes_that_down() {
     let mut scene = Scene::new(|far| Backend::Live(far, Recording::new(Vec::new()))).await;
 

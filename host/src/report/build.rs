@@ -16,6 +16,7 @@ use crate::engine::{Descriptor, EnvironmentFacts};
 use crate::journal::OnFailure;
 use crate::names::{Commit, Digest, Environment, LabelKey, ServiceName};
 use crate::operation::{Activate, ArtifactRef, ExpectContainer, ExpectWorkload, Operation, Resolve};
+use crate::recording::Recording;
 use crate::step::{Pass, Step};
 
 /// What is known of a run besides its steps.
@@ -80,15 +81,11 @@ pub fn build(facts: &Facts<'_>, steps: &[Step], foreseen: &[Step], result: Resul
         environment: facts.environment.clone(),
         commit: facts.commit.clone(),
         shape: facts.described.map(|(_, environment)| environment.shape.clone()),
+        supported: Vec::new(),
         retryable: result.retryable,
-        recommended_action: result.recommended_action.or_else(|| {
-            let commit = facts.commit.as_str();
-            (result.decision == Decision::Planned)
-                .then(|| {
-                    let rollback = if facts.on_failure == OnFailure::Rollback { " --on-failure rollback" } else { "" };
-                    deploy_command(facts.service, facts.environment, commit, &format!("{rollback}{}", facts.flags))
-                })
-        }),
+        recommended_action: result
+            .recommended_action
+            .or_else(|| (result.decision == Decision::Planned).then(|| next(facts, steps))),
         registry: steps.iter().find_map(|step| match &step.operation {
             Operation::Resolve(call) => Some(registry(facts.registry, call, resolved(step))),
             _ => None,
@@ -141,10 +138,16 @@ fn registry(config: &RegistryConfig, call: &Resolve, artifact: Option<&Artifact>
         probe_url: config.manifest_url(&call.repository, call.commit.as_str()),
         repository: call.repository.to_string(),
         tag: call.commit.to_string(),
+        image_ref: image_ref(config, &call.service, &call.commit),
         digest: identity.map(|identity| identity.served().clone()),
         digest_source: DIGEST_SOURCE.to_owned(),
         required_labels: labels(&call.required_labels),
     }
+}
+
+/// As a machine beside the registry names an image.
+fn image_ref(config: &RegistryConfig, service: &ServiceName, commit: &Commit) -> String {
+    format!("{}/{}/{service}:{commit}", config.url.authority, config.namespace)
 }
 
 fn labels(pairs: &[Pair<LabelKey>]) -> BTreeMap<String, String> {
@@ -172,13 +175,7 @@ fn compose_target(call: &Activate) -> TargetPart {
 fn kubernetes_target(steps: &[Step], facts: &Facts<'_>) -> Option<TargetPart> {
     steps.iter().find_map(|step| {
         let Operation::PatchDeployments(call) = &step.operation else { return None };
-        let image = format!(
-            "{}/{}/{}:{}",
-            facts.registry.url.authority,
-            facts.registry.namespace,
-            call.artifact.service,
-            call.artifact.commit
-        );
+        let image = image_ref(facts.registry, &call.artifact.service, &call.artifact.commit);
         let deployments = call.deployments.iter().map(|one| DeploymentPart {
             namespace: one.namespace.to_string(),
             name: one.name.to_string(),
@@ -283,13 +280,17 @@ fn with_image(artifact: &ArtifactRef, operation: &Operation) -> Vec<ExpectationP
     let image = ExpectationPart {
         pointer: "/image".to_owned(),
         equals: artifact.digest.as_ref().map(|digest| Literal::Text(digest.to_string())),
+        absent: false,
         found: None,
     };
     std::iter::once(image).chain(expectations(operation)).collect()
 }
 
 fn expectations(operation: &Operation) -> Vec<ExpectationPart> {
-    let part = |(pointer, equals)| ExpectationPart { pointer, equals: Some(equals), found: None };
+    let part = |(pointer, equals)| {
+        let absent = equals == Literal::Absent;
+        ExpectationPart { pointer, equals: Some(equals).filter(|_| !absent), absent, found: None }
+    };
     operation.expected().into_iter().map(part).collect()
 }
 
@@ -308,6 +309,22 @@ fn checked(what: Looked, step: &Step, mut expectations: Vec<ExpectationPart>) ->
         Err(_) => satisfied = Some(false),
     }
     VerificationPart { what, target: step.operation.target(), expectations, satisfied }
+}
+
+/// What comes after a plan: the deploy itself, as far as the gates let it.
+fn next(facts: &Facts<'_>, steps: &[Step]) -> String {
+    let rollback = if facts.on_failure == OnFailure::Rollback { " --on-failure rollback" } else { "" };
+    let flags = format!("{rollback}{}", facts.flags);
+    let command = deploy_command(facts.service, facts.environment, facts.commit.as_str(), &flags);
+    let unmet: Vec<&Operation> = Recording::unmet(steps).map(|(step, _)| &step.operation).collect();
+    if unmet.is_empty() {
+        return command;
+    }
+    if unmet.iter().any(|operation| matches!(operation, Operation::Hold { .. })) {
+        return "nothing: a live deploy is refused (guard.hold)".to_owned();
+    }
+    let names: Vec<_> = unmet.iter().map(|operation| operation.name()).collect();
+    format!("meet what a live deploy is refused for ({}), then run `{command}`", names.join(", "))
 }
 
 /// The live deploy of one commit, as an operator types it.

@@ -18,7 +18,7 @@ pub use fault::FaultReport;
 pub use parts::{
     BuildPart, DeploymentPart, ErrorPart, ExpectationPart, GuardPart, LastDeployPart, Looked, ObjectPart,
     PluginPart, PolicyPart, RegistryPart, RollbackPart, RunPart, SecretsPart, SourcePart, StepDecision,
-    StepOutcome, StepPart, TargetPart, VerificationPart, Whereabouts,
+    StepOutcome, StepPart, SupportedPart, TargetPart, VerificationPart, Whereabouts,
 };
 pub use retention::{RetentionPart, retention_part};
 pub use several::Several;
@@ -158,6 +158,10 @@ pub struct Report {
     pub commit: Commit,
     /// How it is deployed; nothing where the pair is unsupported.
     pub shape: Option<Shape>,
+    /// Where the pair is unsupported, those that are: of this service, or all where nobody knows it. Otherwise empty, and in
+    /// the reports of releases that did not say.
+    #[serde(default)]
+    pub supported: Vec<SupportedPart>,
     /// Whether the same command may succeed later without anybody changing anything.
     pub retryable: bool,
     /// What to do next.

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::{CallError, Literal, SecretPresence};
-use crate::names::{Commit, Digest};
+use crate::names::{Commit, Digest, Environment, ServiceName};
 use crate::operation::Kind;
 use crate::provenance::Provenance;
 
@@ -28,6 +28,10 @@ pub struct RegistryPart {
     /// The commit.
     #[schemars(with = "Commit")]
     pub tag: String,
+    /// As a machine beside the registry names it: `127.0.0.1:5000/unidesk/project-manager:<commit>`. Empty in the reports of
+    /// releases that did not say.
+    #[serde(default)]
+    pub image_ref: String,
     /// What the registry serves under the tag; nothing where it was not asked.
     pub digest: Option<Digest>,
     /// Where the digest comes from.
@@ -141,6 +145,15 @@ pub struct ObjectPart {
     pub keys: Vec<String>,
 }
 
+/// A pair of service and environment that can be deployed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SupportedPart {
+    /// Which service.
+    pub service: ServiceName,
+    /// Where.
+    pub environment: Environment,
+}
+
 /// Presence and length of secrets; never a value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -205,8 +218,11 @@ impl Looked {
 pub struct ExpectationPart {
     /// Where.
     pub pointer: String,
-    /// What; nothing where only the artifact's digest can tell and it is not known yet.
+    /// What; nothing where nothing may stand there, or only the artifact's digest can tell and it is not known yet.
     pub equals: Option<Literal>,
+    /// Nothing may stand there.
+    #[serde(default)]
+    pub absent: bool,
     /// Nothing where it was not asked, or nothing is there.
     pub found: Option<Literal>,
 }

@@ -127,7 +127,9 @@ fn write_report(out: &mut String, report: &Report, style: Style) -> fmt::Result 
     writeln!(out)?;
     match &report.recommended_action {
         // A command to copy: never broken into lines.
-        Some(command) if report.decision == Decision::Planned => writeln!(out, "next:\n  {command}")?,
+        Some(command) if report.decision == Decision::Planned && !pending(report) => {
+            writeln!(out, "next:\n  {command}")?;
+        }
         Some(action) => wrapped(out, &format!("next: {action}"), 0)?,
         None => {}
     }
@@ -212,6 +214,11 @@ pub fn step_line(step: &StepPart, style: Style) -> String {
         .to_owned()
 }
 
+/// Whether a gate would hold a live run.
+fn pending(report: &Report) -> bool {
+    report.steps.iter().any(|step| step.outcome == StepOutcome::Pending)
+}
+
 /// Whether a step may have left something otherwise than it was.
 fn may_have_changed(step: &StepPart) -> bool {
     use StepOutcome::{AlreadySo, Denied, Planned};
@@ -235,6 +242,7 @@ fn write_verification(
         None => style.dim("· not checked"),
     };
     writeln!(out, "  {:<30} {word}", one.what.as_str())?;
+    // Also where nothing may stand: then nothing is expected.
     let differs = |expectation: &&ExpectationPart| expectation.found != expectation.equals;
     match one.satisfied {
         Some(false) if !unanswered => {
@@ -262,6 +270,9 @@ fn write_verification(
 }
 
 fn expected(expectation: &ExpectationPart) -> String {
+    if expectation.absent {
+        return Literal::Absent.to_string();
+    }
     expectation.equals.as_ref().map_or_else(|| "the artifact's digest".to_owned(), readable)
 }
 

@@ -7,6 +7,7 @@ mod services;
 mod several;
 #[cfg(test)]
 mod tests;
+mod trial;
 mod wait;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,7 +27,7 @@ use crate::policy::{Context, Policy, Principal, Weekday};
 use crate::progress::Interrupt;
 use crate::provenance::Mark;
 use crate::recording::Recording;
-use crate::report::{Decision, Facts, Mode, PluginPart, Report, RunResult, build};
+use crate::report::{Decision, Facts, Mode, PluginPart, Report, RunResult, SupportedPart, build};
 use crate::step::Step;
 use crate::timing;
 use crate::who;
@@ -36,10 +37,12 @@ use conclude::{
     unsupported_service,
 };
 use proof::Shortfall;
+use services::pairs_of;
 use wait::released;
 
-pub use services::{EnvironmentRow, ServiceRow, components};
+pub use services::{EnvironmentRow, GateKind, GateRow, ServiceRow, components};
 pub use several::One;
+pub use trial::Trial;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -203,7 +206,8 @@ impl Host {
         interrupt: Interrupt,
     ) -> Result<(Report, Option<Recording>), Fault> {
         let Some(loaded) = self.plugin(&request.service)? else {
-            return Ok((self.bare_report(request, Some(log), unsupported_service(self, request)), None));
+            let result = unsupported_service(self, request);
+            return Ok((self.bare_report(request, Some(log), result, self.pairs()?), None));
         };
         let describe = timing::phase("describe");
         let descriptor = self.engine.describe(&loaded, tokio::runtime::Handle::current())?;
@@ -212,7 +216,7 @@ impl Host {
         let known = descriptor.environments.iter().find(|one| one.name == request.environment).cloned();
         let Some(environment) = known else {
             let result = unsupported_environment(request, &descriptor);
-            return Ok((self.bare_report(request, Some(log), result), None));
+            return Ok((self.bare_report(request, Some(log), result, pairs_of(&descriptor)), None));
         };
         let run = Run {
             host: self,
@@ -285,11 +289,17 @@ impl Host {
     /// A request that came to no report of its own, as one among several.
     #[must_use]
     pub fn fault_report(&self, request: &Request, fault: &Fault) -> Report {
-        self.bare_report(request, None, faulted(fault))
+        self.bare_report(request, None, faulted(fault), Vec::new())
     }
 
     /// A report about a request that no plugin took.
-    fn bare_report(&self, request: &Request, log: Option<&RunLog>, result: RunResult) -> Report {
+    fn bare_report(
+        &self,
+        request: &Request,
+        log: Option<&RunLog>,
+        result: RunResult,
+        supported: Vec<SupportedPart>,
+    ) -> Report {
         let facts = Facts {
             mode: request.mode,
             service: &request.service,
@@ -304,7 +314,7 @@ impl Host {
             on_failure: request.on_failure,
             argv: &|_| None,
         };
-        build(&facts, &[], &[], result)
+        Report { supported, ..build(&facts, &[], &[], result) }
     }
 }
 
@@ -413,6 +423,7 @@ impl Run<'_> {
             self.interrupt.clone(),
             self.host.config.limits.host_calls,
         );
+        let gate = if self.request.mode == Mode::Live { gate.enforcing() } else { gate };
         let (engine, loaded) = (Arc::clone(&self.host.engine), Arc::clone(&self.loaded));
         let asked = Asked {
             service: self.request.service.clone(),

@@ -1,13 +1,18 @@
 //! Which services can be deployed where.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Host;
+use super::{Host, Trial};
+use crate::backend::secrets::Sources;
+use crate::engine::{Descriptor, EnvironmentFacts};
 use crate::fault::Fault;
 use crate::names::{Environment, RuntimeName, ServiceName, Shape};
+use crate::operation::Operation;
+use crate::report::SupportedPart;
 
 /// A service and where it can be deployed.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -32,6 +37,50 @@ pub struct EnvironmentRow {
     pub shape: Shape,
     /// Where that is.
     pub runtime: RuntimeName,
+    /// What must hold before anything is changed there, in the order in which it is asked for.
+    pub gates: Vec<GateRow>,
+}
+
+/// One gate of an environment.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct GateRow {
+    /// What kind it is.
+    pub gate: GateKind,
+    /// The role of who approves, the workloads that one must be outside of, or the secrets as `<source>/<key>`.
+    pub of: Vec<String>,
+    /// Why it is there, where that is said.
+    pub reason: Option<String>,
+}
+
+/// What must hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum GateKind {
+    /// Somebody approved the deploy.
+    Approval,
+    /// Nobody deploys from inside (`selfBootstrapGuard`).
+    Outside,
+    /// Secrets are there.
+    Secrets,
+    /// There are only plans and dry runs.
+    Hold,
+}
+
+impl GateRow {
+    fn of(operation: &Operation) -> Option<Self> {
+        let (gate, of, reason) = match operation {
+            Operation::RequireApproval { role } => (GateKind::Approval, vec![role.to_string()], None),
+            Operation::RequireOutside { workloads } => {
+                (GateKind::Outside, workloads.iter().map(ToString::to_string).collect(), None)
+            }
+            Operation::RequireSecrets { source, keys, .. } => {
+                (GateKind::Secrets, keys.iter().map(|key| format!("{source}/{key}")).collect(), None)
+            }
+            Operation::Hold { reason } => (GateKind::Hold, Vec::new(), Some(reason.clone())),
+            _ => return None,
+        };
+        Some(Self { gate, of, reason })
+    }
 }
 
 /// The services that have a component in `folder`, by the names of the files.
@@ -53,10 +102,38 @@ pub fn components(folder: &Path) -> Result<Vec<ServiceName>, Fault> {
     Ok(entries.flatten().filter_map(service).collect())
 }
 
+/// The pairs of one plugin.
+pub(super) fn pairs_of(descriptor: &Descriptor) -> Vec<SupportedPart> {
+    let pair = |one: &EnvironmentFacts| SupportedPart {
+        service: descriptor.service.clone(),
+        environment: one.name.clone(),
+    };
+    descriptor.environments.iter().map(pair).collect()
+}
+
 impl Host {
     /// Every service that has a plugin or that policy knows, by name.
+    ///
+    /// # Errors
+    /// When the plugin folder cannot be read.
     pub fn services(&self) -> Result<Vec<ServiceRow>, Fault> {
-        Ok(self.service_names()?.iter().map(|name| self.service(name)).collect())
+        let names = self.service_names()?;
+        let runtime = tokio::runtime::Handle::current();
+        // Plugins wait for answers, which no thread of the runtime may.
+        let rows = std::thread::scope(|threads| {
+            threads.spawn(|| names.iter().map(|name| self.service(name, &runtime)).collect()).join()
+        });
+        rows.map_err(|_| Fault::internal("engine", "the plugins' thread ended early", "report this as a bug"))
+    }
+
+    /// Every pair that can be deployed; of a plugin that cannot be used, none.
+    pub(super) fn pairs(&self) -> Result<Vec<SupportedPart>, Fault> {
+        let described = |name: &ServiceName| {
+            let loaded = self.engine.load(name, &self.config.component(name)).ok()?;
+            self.engine.describe(&loaded, tokio::runtime::Handle::current()).ok()
+        };
+        let names = self.service_names()?;
+        Ok(names.iter().filter_map(described).flat_map(|one| pairs_of(&one)).collect())
     }
 
     /// Their names.
@@ -71,28 +148,34 @@ impl Host {
         Ok(names)
     }
 
-    fn service(&self, name: &ServiceName) -> ServiceRow {
-        let described = self
-            .engine
-            .load(name, &self.config.component(name))
-            .and_then(|loaded| self.engine.describe(&loaded, tokio::runtime::Handle::current()));
-        match described {
-            Ok(descriptor) => ServiceRow {
-                service: name.clone(),
-                version: descriptor.version,
-                environments: descriptor
-                    .environments
-                    .into_iter()
-                    .map(|one| EnvironmentRow { name: one.name, shape: one.shape, runtime: one.runtime })
-                    .collect(),
-                error: None,
-            },
-            Err(fault) => ServiceRow {
-                service: name.clone(),
-                version: String::new(),
-                environments: Vec::new(),
-                error: Some(fault.to_string()),
-            },
+    fn service(&self, name: &ServiceName, runtime: &tokio::runtime::Handle) -> ServiceRow {
+        let row =
+            |version, environments, error| ServiceRow { service: name.clone(), version, environments, error };
+        match self.environments(name, runtime) {
+            Ok((version, environments)) => row(version, environments, None),
+            Err(fault) => row(String::new(), Vec::new(), Some(fault.to_string())),
         }
+    }
+
+    fn environments(
+        &self,
+        name: &ServiceName,
+        runtime: &tokio::runtime::Handle,
+    ) -> Result<(String, Vec<EnvironmentRow>), Fault> {
+        let loaded = self.engine.load(name, &self.config.component(name))?;
+        let descriptor = self.engine.describe(&loaded, runtime.clone())?;
+        let trial = Trial {
+            config: &self.config,
+            policy: &self.policy,
+            secrets: &Arc::new(Sources::new(&self.config)),
+            requester: &self.requester,
+            runtime,
+        };
+        let rows = descriptor.environments.into_iter().map(|one| {
+            let steps = trial.steps(&self.engine, &loaded, &one);
+            let gates = steps.iter().filter_map(|step| GateRow::of(&step.operation)).collect();
+            EnvironmentRow { name: one.name, shape: one.shape, runtime: one.runtime, gates }
+        });
+        Ok((descriptor.version, rows.collect()))
     }
 }

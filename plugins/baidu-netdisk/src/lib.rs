@@ -1,24 +1,17 @@
 //! Baidu Netdisk: a user service of the main server's Compose project that the backups of the database go through. It is
 //! of use only while it is logged in, for which it needs three secrets.
 
-use plugin_sdk::shape::{ComposeService, UNIDESK_URL, flags, unidesk_user_service};
+use plugin_sdk::shape::{ComposeService, flags, unidesk_user_service};
 use plugin_sdk::{
-    Check, Environment, Failure, Literal, Plugin, Request, Source, hold, require_secrets, unlike,
+    Check, Environment, Failure, Literal, Plugin, Request, Source, only_validates, require_secrets, unlike,
 };
 
 struct BaiduNetdisk;
 
 const MAIN_SERVER: ComposeService = ComposeService {
-    runtime: "main-server",
-    service: "baidu-netdisk",
-    container: "baidu-netdisk-backend",
-    stable_names: &["baidu-netdisk"],
-    source_url: UNIDESK_URL,
-    health_port: 8080,
-    health_path: "/health",
     // Whether it is well is what the flags below say, and those are not waited for as long as for a start.
     health_flags: &[],
-    healthy_within_seconds: 60,
+    ..ComposeService::on_main_server("baidu-netdisk", "baidu-netdisk-backend")
 };
 
 const SECRETS: [&str; 3] = [
@@ -50,13 +43,13 @@ impl Plugin for BaiduNetdisk {
     }
 
     fn environments() -> Vec<Environment> {
-        vec![MAIN_SERVER.main_server("dev"), MAIN_SERVER.main_server("prod")]
+        vec![MAIN_SERVER.environment("dev"), MAIN_SERVER.environment("prod")]
     }
 
     fn deploy(request: &Request) -> Result<(), Failure> {
         require_secrets("baidu-netdisk", &SECRETS)?;
         if request.environment == "dev" {
-            hold("dev only validates: baidu-netdisk runs in prod, so its deploy to dev is a dry run")?;
+            only_validates(request)?;
         }
         MAIN_SERVER.deploy(request)?;
         let auth = MAIN_SERVER.expect("/health", &flags(&AUTH), AUTH_WITHIN_SECONDS)?;

@@ -1,29 +1,12 @@
-//! Decision center: a user service on D601's k3s.
+//! Decision Center: a user service on D601's k3s, in dev first and then in prod.
 
-use plugin_sdk::shape::{KubernetesService, UNIDESK_URL, unidesk_user_service};
+use plugin_sdk::shape::{KubernetesService, unidesk_user_service};
 use plugin_sdk::{Environment, Failure, Plugin, Request, Source};
 
 struct DecisionCenter;
 
-const DEV: KubernetesService = KubernetesService {
-    runtime: "d601-k3s",
-    namespace: "unidesk-dev",
-    deployments: &[("decision-center-dev", "decision-center-dev")],
-    source_url: UNIDESK_URL,
-    service: "decision-center-dev",
-    port: "http",
-    health_path: "/health",
-    health_flags: &["/ok"],
-    rolled_out_within_seconds: 120,
-    healthy_within_seconds: 30,
-};
-
-const PROD: KubernetesService = KubernetesService {
-    namespace: "unidesk",
-    deployments: &[("decision-center", "decision-center")],
-    service: "decision-center",
-    ..DEV
-};
+const DEV: KubernetesService = KubernetesService::dev("decision-center-dev", &["decision-center-dev"]);
+const PROD: KubernetesService = KubernetesService::prod("decision-center", &["decision-center"]);
 
 impl Plugin for DecisionCenter {
     const SERVICE: &'static str = "decision-center";
@@ -33,7 +16,7 @@ impl Plugin for DecisionCenter {
     }
 
     fn environments() -> Vec<Environment> {
-        vec![DEV.d601_k3s("dev"), PROD.d601_k3s("prod")]
+        vec![DEV.environment("dev"), PROD.environment("prod")]
     }
 
     fn deploy(request: &Request) -> Result<(), Failure> {

@@ -1,21 +1,11 @@
 //! Findjob: a user service of D601's own Compose project.
 
-use plugin_sdk::shape::{ComposeService, UNIDESK_URL, unidesk_user_service};
-use plugin_sdk::{Environment, Failure, Plugin, Request, Source, hold};
+use plugin_sdk::shape::{ComposeService, unidesk_user_service};
+use plugin_sdk::{Environment, Failure, Plugin, Request, Source, only_validates};
 
 struct Findjob;
 
-const D601: ComposeService = ComposeService {
-    runtime: "d601",
-    service: "findjob",
-    container: "findjob-backend",
-    stable_names: &["findjob"],
-    source_url: UNIDESK_URL,
-    health_port: 8080,
-    health_path: "/health",
-    health_flags: &["/ok"],
-    healthy_within_seconds: 60,
-};
+const D601: ComposeService = ComposeService::on_d601("findjob", "findjob-backend");
 
 impl Plugin for Findjob {
     const SERVICE: &'static str = "findjob";
@@ -25,12 +15,12 @@ impl Plugin for Findjob {
     }
 
     fn environments() -> Vec<Environment> {
-        vec![D601.d601("dev"), D601.d601("prod")]
+        vec![D601.environment("dev"), D601.environment("prod")]
     }
 
     fn deploy(request: &Request) -> Result<(), Failure> {
         if request.environment == "dev" {
-            hold("dev only validates: findjob runs in prod, so its deploy to dev is a dry run")?;
+            only_validates(request)?;
         }
         D601.deploy(request)
     }

@@ -1,21 +1,12 @@
 //! Project Manager: a user service of the main server's Compose project.
 
-use plugin_sdk::shape::{ComposeService, UNIDESK_URL, unidesk_user_service};
+use plugin_sdk::shape::{ComposeService, unidesk_user_service};
 use plugin_sdk::{Environment, Failure, Plugin, Request, Source};
 
 struct ProjectManager;
 
-const MAIN_SERVER: ComposeService = ComposeService {
-    runtime: "main-server",
-    service: "project-manager",
-    container: "project-manager-backend",
-    stable_names: &["project-manager"],
-    source_url: UNIDESK_URL,
-    health_port: 8080,
-    health_path: "/health",
-    health_flags: &["/ok"],
-    healthy_within_seconds: 60,
-};
+const MAIN_SERVER: ComposeService =
+    ComposeService::on_main_server("project-manager", "project-manager-backend");
 
 impl Plugin for ProjectManager {
     const SERVICE: &'static str = "project-manager";
@@ -25,7 +16,7 @@ impl Plugin for ProjectManager {
     }
 
     fn environments() -> Vec<Environment> {
-        vec![MAIN_SERVER.main_server("prod")]
+        vec![MAIN_SERVER.environment("prod")]
     }
 
     fn deploy(request: &Request) -> Result<(), Failure> {

@@ -23,27 +23,6 @@ fn the_report_has_every_field_and_nothing_is_invented() {
 }
 
 #[test]
-fn of_a_cluster_it_tells_deployments_objects_and_what_will_be_held_against_them() {
-    let stage = Stage::new();
-    let mut told = Vec::new();
-    for (service, environment) in
-        [("decision-center", "dev"), ("decision-center", "prod"), ("frontend", "dev")]
-    {
-        let run = stage.deploy_as(service, environment, &commit("dry"), &["--dry-run"]);
-        assert_eq!(run.outcome(), (0, "planned".to_owned()), "{run:?}");
-        let report = run.json();
-        let parts = ["shape", "target", "affectedRuntime", "verification", "rollback", "lastDeploy"];
-        let parts: serde_json::Map<_, _> =
-            parts.into_iter().map(|part| (part.to_owned(), report[part].clone())).collect();
-        let steps = report["steps"].as_array().expect("steps").iter();
-        let steps: Vec<_> = steps.map(|step| format!("{} {}", step["operation"], step["target"])).collect();
-        let parts = serde_json::to_string_pretty(&parts).expect("JSON");
-        told.push(format!("{service} to {environment}\n{}\n{parts}", steps.join("\n")));
-    }
-    insta::assert_snapshot!(stage.stable(&told.join("\n\n")));
-}
-
-#[test]
 fn without_network_files_or_engine_it_works_on_the_specifications_defaults() {
     let folder = tempfile::tempdir().expect("a folder");
     let trace = folder.path().join("trace");

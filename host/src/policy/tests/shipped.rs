@@ -67,5 +67,5 @@ fn the_examples_of_the_readme_work() {
     let folder = Folder::with(&example("cedar"));
     let services = "\"services\": {";
     folder.edit("entities.json", services, &format!("{services} {},", example("json")));
-    assert!(folder.load().knows(&service("todo-note")));
+    assert!(folder.load().knows(&service("bookmarks")));
 }

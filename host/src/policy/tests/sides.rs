@@ -40,16 +40,21 @@ struct Asked {
     owned: &'static str,
 }
 
-const ASKED: [Asked; 9] = [
+const ASKED: [Asked; 14] = [
     asked(Side::Compose, Action::RecreateService, ResourceType::ComposeService, "ComposeService"),
     asked(Side::Compose, Action::RecreateService, ResourceType::Container, "Container"),
     asked(Side::Compose, Action::InspectContainer, ResourceType::Container, "Container"),
     asked(Side::Compose, Action::CheckHealth, ResourceType::Container, "Container"),
     asked(Side::Compose, Action::StampEnv, ResourceType::EnvKey, "EnvPrefix"),
+    asked(Side::Compose, Action::Rollback, ResourceType::ComposeService, "ComposeService"),
+    asked(Side::Compose, Action::Rollback, ResourceType::Container, "Container"),
+    asked(Side::Compose, Action::Rollback, ResourceType::EnvKey, "EnvPrefix"),
     asked(Side::Cluster, Action::PatchDeployment, ResourceType::Deployment, "Deployment"),
     asked(Side::Cluster, Action::InspectDeployment, ResourceType::Deployment, "Deployment"),
     asked(Side::Cluster, Action::SyncObject, ResourceType::KubernetesObject, "KubernetesObject"),
     asked(Side::Cluster, Action::CheckHealth, ResourceType::HealthTarget, "HealthTarget"),
+    asked(Side::Cluster, Action::Rollback, ResourceType::Deployment, "Deployment"),
+    asked(Side::Cluster, Action::Rollback, ResourceType::KubernetesObject, "KubernetesObject"),
 ];
 
 const fn asked(side: Side, action: Action, kind: ResourceType, owned: &'static str) -> Asked {

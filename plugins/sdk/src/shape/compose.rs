@@ -1,21 +1,24 @@
 //! A service of a Docker Compose project.
 
-use super::{flags, live_commit, required_labels, stamp};
+use super::{UNIDESK_URL, environment, flags, live_commit, required_labels, stamp};
 use crate::contract::deploy::consumer::compose::{self, Activation, ExpectedContainer};
 use crate::contract::deploy::consumer::health::{self, Contained, Target};
 use crate::contract::deploy::consumer::{image, registry};
 use crate::{Check, Environment, Expectation, Failure, Request, verified};
 
-/// The facts of one Compose service; [`ComposeService::deploy`] does the rest.
+/// The facts of one Compose service; [`ComposeService::deploy`] does the rest. What most services have in common is filled
+/// in by [`ComposeService::on_main_server`] and [`ComposeService::on_d601`].
 pub struct ComposeService {
+    /// Which of the shapes it is.
+    pub shape: &'static str,
     /// Logical runtime.
     pub runtime: &'static str,
     /// Service in the Compose file.
     pub service: &'static str,
     /// The container it runs as.
     pub container: &'static str,
-    /// Image names that the Compose file refers to.
-    pub stable_names: &'static [&'static str],
+    /// Image name that the Compose file refers to.
+    pub stable_name: &'static str,
     /// What CI writes into the image's source label.
     pub source_url: &'static str,
     /// Port of the health endpoint inside the container.
@@ -24,31 +27,41 @@ pub struct ComposeService {
     pub health_path: &'static str,
     /// Pointers into the health payload that must be `true`, beside the two commits.
     pub health_flags: &'static [&'static str],
+    /// The service does not tell its commits itself: they come from the stamp in its container's environment.
+    pub health_with_stamp: bool,
     /// How long a healthy start may take, in seconds.
     pub healthy_within_seconds: u32,
 }
 
 impl ComposeService {
-    /// The environment `name` on the main server.
+    /// A service of the main server's project, from the `UniDesk` repository.
     #[must_use]
-    pub fn main_server(&self, name: &str) -> Environment {
-        self.environment(name, "main-server-compose")
-    }
-
-    /// The environment `name` on D601, in the Compose project there.
-    #[must_use]
-    pub fn d601(&self, name: &str) -> Environment {
-        self.environment(name, "d601-compose")
-    }
-
-    fn environment(&self, name: &str, shape: &str) -> Environment {
-        Environment {
-            name: name.to_owned(),
-            shape: shape.to_owned(),
-            runtime: self.runtime.to_owned(),
-            affects: Vec::new(),
-            excludes: Vec::new(),
+    pub const fn on_main_server(service: &'static str, container: &'static str) -> Self {
+        Self {
+            shape: "main-server-compose",
+            runtime: "main-server",
+            service,
+            container,
+            stable_name: service,
+            source_url: UNIDESK_URL,
+            health_port: 8080,
+            health_path: "/health",
+            health_flags: &["/ok"],
+            health_with_stamp: false,
+            healthy_within_seconds: 60,
         }
+    }
+
+    /// The same in the project on D601.
+    #[must_use]
+    pub const fn on_d601(service: &'static str, container: &'static str) -> Self {
+        Self { shape: "d601-compose", runtime: "d601", ..Self::on_main_server(service, container) }
+    }
+
+    /// The environment `name` of this service.
+    #[must_use]
+    pub fn environment(&self, name: &str) -> Environment {
+        environment(name, self.shape, self.runtime)
     }
 
     /// Resolve, deliver, activate, verify container and health.
@@ -66,7 +79,7 @@ impl ComposeService {
                 on: self.runtime.to_owned(),
                 service: self.service.to_owned(),
                 container: self.container.to_owned(),
-                stable_names: self.stable_names.iter().map(|&name| name.to_owned()).collect(),
+                stable_names: vec![self.stable_name.to_owned()],
                 stamp: stamp.clone(),
             },
         )?;
@@ -78,7 +91,8 @@ impl ComposeService {
         };
         verified("the container", compose::expect(&artifact, &expected)?)?;
         let expected: Vec<_> = live_commit(request).into_iter().chain(flags(self.health_flags)).collect();
-        verified("the health payload", self.expect(self.health_path, &expected, self.healthy_within_seconds)?)
+        let within = self.healthy_within_seconds;
+        verified("the health payload", self.ask(self.health_path, self.health_with_stamp, &expected, within)?)
     }
 
     /// Asks the container at `path` until all is as expected or the time is up; none where nothing was asked. For what a
@@ -92,12 +106,22 @@ impl ComposeService {
         expected: &[Expectation],
         within_seconds: u32,
     ) -> Result<Option<Vec<Check>>, Failure> {
+        self.ask(path, false, expected, within_seconds)
+    }
+
+    fn ask(
+        &self,
+        path: &str,
+        with_stamp: bool,
+        expected: &[Expectation],
+        within_seconds: u32,
+    ) -> Result<Option<Vec<Check>>, Failure> {
         let target = Target::Container(Contained {
             on: self.runtime.to_owned(),
             container: self.container.to_owned(),
             port: self.health_port,
             path: path.to_owned(),
-            with_stamp: false,
+            with_stamp,
         });
         Ok(health::expect(&target, expected, within_seconds)?)
     }

@@ -1,6 +1,6 @@
 //! A service in Deployments of a native Kubernetes.
 
-use super::{flags, live_commit, required_labels, stamp};
+use super::{UNIDESK_URL, environment, flags, live_commit, required_labels, stamp};
 use crate::contract::deploy::consumer::health::{self, Proxied, Target};
 use crate::contract::deploy::consumer::kubernetes::{
     self, Deployment, ExpectedWorkload, Mapping, ObjectKind, SyncObject,
@@ -8,14 +8,15 @@ use crate::contract::deploy::consumer::kubernetes::{
 use crate::contract::deploy::consumer::{image, registry};
 use crate::{Environment, Failure, Request, verified};
 
-/// The facts of one service in one namespace; [`KubernetesService::deploy`] does the rest.
+/// The facts of one service in one namespace; [`KubernetesService::deploy`] does the rest. What most services have in
+/// common is filled in by [`KubernetesService::dev`] and [`KubernetesService::prod`].
 pub struct KubernetesService {
     /// Logical runtime.
     pub runtime: &'static str,
     /// Where all of it is.
     pub namespace: &'static str,
-    /// Name of each Deployment and of the container in it; all are patched, or none.
-    pub deployments: &'static [(&'static str, &'static str)],
+    /// Each Deployment; the container in it has its name. All are patched, or none.
+    pub deployments: &'static [&'static str],
     /// What CI writes into the image's source label.
     pub source_url: &'static str,
     /// The Service that is asked for health, through the API server.
@@ -45,16 +46,33 @@ pub struct Synced {
 }
 
 impl KubernetesService {
-    /// The environment `name` on D601's k3s.
+    /// A service of the `UniDesk` repository where it is tried out on D601's k3s.
     #[must_use]
-    pub fn d601_k3s(&self, name: &str) -> Environment {
-        Environment {
-            name: name.to_owned(),
-            shape: "d601-k3s".to_owned(),
-            runtime: self.runtime.to_owned(),
-            affects: Vec::new(),
-            excludes: Vec::new(),
+    pub const fn dev(service: &'static str, deployments: &'static [&'static str]) -> Self {
+        Self {
+            runtime: "d601-k3s",
+            namespace: "unidesk-dev",
+            deployments,
+            source_url: UNIDESK_URL,
+            service,
+            port: "http",
+            health_path: "/health",
+            health_flags: &["/ok"],
+            rolled_out_within_seconds: 120,
+            healthy_within_seconds: 30,
         }
+    }
+
+    /// The same where people use it.
+    #[must_use]
+    pub const fn prod(service: &'static str, deployments: &'static [&'static str]) -> Self {
+        Self { namespace: "unidesk", ..Self::dev(service, deployments) }
+    }
+
+    /// The environment `name` of this service.
+    #[must_use]
+    pub fn environment(&self, name: &str) -> Environment {
+        environment(name, "d601-k3s", self.runtime)
     }
 
     /// Resolve, deliver, patch, await the rollout, verify pods and health.
@@ -79,7 +97,7 @@ impl KubernetesService {
         let artifact = registry::resolve(&request.service, &request.commit, &labels)?;
         image::deliver(&artifact, self.runtime)?;
         between()?;
-        let deployments: Vec<_> = self.deployments.iter().map(|&named| self.deployment(named)).collect();
+        let deployments: Vec<_> = self.deployments.iter().map(|&name| self.deployment(name)).collect();
         kubernetes::patch(&artifact, self.runtime, &deployments, &stamp)?;
         for deployment in deployments {
             kubernetes::await_rollout(self.runtime, &deployment, self.rolled_out_within_seconds)?;
@@ -122,11 +140,7 @@ impl KubernetesService {
         })?)
     }
 
-    fn deployment(&self, (name, container): (&str, &str)) -> Deployment {
-        Deployment {
-            namespace: self.namespace.to_owned(),
-            name: name.to_owned(),
-            container: container.to_owned(),
-        }
+    fn deployment(&self, name: &str) -> Deployment {
+        Deployment { namespace: self.namespace.to_owned(), name: name.to_owned(), container: name.to_owned() }
     }
 }

@@ -9,7 +9,7 @@ pub use kubernetes::{KubernetesService, Synced};
 pub use crate::contract::deploy::consumer::kubernetes::ObjectKind;
 
 use crate::contract::deploy::consumer::types::{Expectation, Literal, Pair};
-use crate::{Request, Source};
+use crate::{Environment, Request, Source};
 
 /// The source of everything that lives in the `UniDesk` repository.
 pub const UNIDESK: &str = "UniDesk";
@@ -25,6 +25,22 @@ pub fn unidesk_user_service(dockerfile: Option<&str>) -> Source {
         repository: UNIDESK.to_owned(),
         dockerfile: dockerfile.map(str::to_owned),
         producer: USER_SERVICE_PRODUCER.to_owned(),
+    }
+}
+
+/// A service that keeps a repository of its own, which CI publishes in the same way.
+#[must_use]
+pub fn external_user_service(repository: &str, dockerfile: &str) -> Source {
+    Source { repository: repository.to_owned(), ..unidesk_user_service(Some(dockerfile)) }
+}
+
+fn environment(name: &str, shape: &str, runtime: &str) -> Environment {
+    Environment {
+        name: name.to_owned(),
+        shape: shape.to_owned(),
+        runtime: runtime.to_owned(),
+        affects: Vec::new(),
+        excludes: Vec::new(),
     }
 }
 
@@ -65,4 +81,11 @@ fn live_commit(request: &Request) -> Vec<Expectation> {
 pub fn flags(pointers: &[&str]) -> Vec<Expectation> {
     let flag = |&pointer: &&str| Expectation { pointer: pointer.to_owned(), equals: Literal::Flag(true) };
     pointers.iter().map(flag).collect()
+}
+
+/// Nothing may stand at any of the pointers.
+#[must_use]
+pub fn absent(pointers: &[&str]) -> Vec<Expectation> {
+    let absent = |&pointer: &&str| Expectation { pointer: pointer.to_owned(), equals: Literal::Absent };
+    pointers.iter().map(absent).collect()
 }

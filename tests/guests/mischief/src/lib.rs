@@ -9,22 +9,15 @@ use plugin_sdk::contract::deploy::consumer::kubernetes::{self, Deployment};
 use plugin_sdk::contract::deploy::consumer::registry::Artifact;
 use plugin_sdk::contract::deploy::consumer::types::{Expectation, Literal, Pair};
 use plugin_sdk::contract::deploy::consumer::{guard, image, log, registry};
-use plugin_sdk::shape::{ComposeService, UNIDESK_URL, unidesk_user_service};
+use plugin_sdk::shape::{ComposeService, unidesk_user_service};
 use plugin_sdk::{Environment, Failure, Plugin, Request, Source};
 
 struct Mischief;
 
 /// What it does where it behaves: the same service that project-manager's plugin deploys.
 const SERVICE: ComposeService = ComposeService {
-    runtime: "main-server",
-    service: "project-manager",
-    container: "project-manager-backend",
-    stable_names: &["project-manager"],
-    source_url: UNIDESK_URL,
-    health_port: 8080,
-    health_path: "/health",
-    health_flags: &["/ok"],
     healthy_within_seconds: 20,
+    ..ComposeService::on_main_server("project-manager", "project-manager-backend")
 };
 
 type Way = fn(&Request) -> Result<(), Failure>;
@@ -61,7 +54,7 @@ impl Plugin for Mischief {
     }
 
     fn environments() -> Vec<Environment> {
-        WAYS.iter().map(|(name, _)| SERVICE.main_server(name)).collect()
+        WAYS.iter().map(|(name, _)| SERVICE.environment(name)).collect()
     }
 
     fn deploy(request: &Request) -> Result<(), Failure> {
@@ -81,7 +74,7 @@ fn activation(container: &str) -> Activation {
         on: SERVICE.runtime.to_owned(),
         service: SERVICE.service.to_owned(),
         container: container.to_owned(),
-        stable_names: vec![SERVICE.stable_names[0].to_owned()],
+        stable_names: vec![SERVICE.stable_name.to_owned()],
         stamp: Vec::new(),
     }
 }

@@ -5,21 +5,14 @@ use plugin_sdk::contract::deploy::consumer::compose::{self, Activation, Expected
 use plugin_sdk::contract::deploy::consumer::registry::{self, Artifact};
 use plugin_sdk::contract::deploy::consumer::types::Pair;
 use plugin_sdk::contract::deploy::consumer::{image, log};
-use plugin_sdk::shape::{ComposeService, UNIDESK_URL, unidesk_user_service};
+use plugin_sdk::shape::{ComposeService, unidesk_user_service};
 use plugin_sdk::{Environment, Failure, Plugin, Request, Source};
 
 struct Turncoat;
 
 const SERVICE: ComposeService = ComposeService {
-    runtime: "main-server",
-    service: "project-manager",
-    container: "project-manager-backend",
-    stable_names: &["project-manager"],
-    source_url: UNIDESK_URL,
-    health_port: 8080,
-    health_path: "/health",
-    health_flags: &["/ok"],
     healthy_within_seconds: 20,
+    ..ComposeService::on_main_server("project-manager", "project-manager-backend")
 };
 
 /// What it does after the delivery; the last argument says whether it counts.
@@ -96,7 +89,7 @@ impl Plugin for Turncoat {
 
     fn environments() -> Vec<Environment> {
         let names = WAYS.iter().map(|(name, _)| *name).chain([HONEST]);
-        names.map(|name| SERVICE.main_server(name)).collect()
+        names.map(|name| SERVICE.environment(name)).collect()
     }
 
     fn deploy(request: &Request) -> Result<(), Failure> {
@@ -126,7 +119,7 @@ fn activation(request: &Request) -> Activation {
         on: SERVICE.runtime.to_owned(),
         service: SERVICE.service.to_owned(),
         container: SERVICE.container.to_owned(),
-        stable_names: vec![SERVICE.stable_names[0].to_owned()],
+        stable_names: vec![SERVICE.stable_name.to_owned()],
         stamp: vec![Pair { key: "COMMIT".to_owned(), value: request.commit.clone() }],
     }
 }

@@ -27,7 +27,7 @@ use crate::progress::{Interrupt, Unwatched, Watcher};
 use crate::recording::Recording;
 use crate::report::{Facts, Mode, PluginPart, Report, RunPart, RunResult, build};
 use crate::run::retain;
-use crate::run::{Host, OnFailure, Request};
+use crate::run::{Host, OnFailure, Request, pairs_of};
 use crate::step::{Pass, Step};
 
 /// The commit that ran before.
@@ -368,7 +368,8 @@ impl Scene {
 
     /// The report of a request that no plugin took.
     pub fn bare_report(&self, result: RunResult) -> Report {
-        let mut report = self.host.bare_report(&self.request, Some(&self.log()), result);
+        let supported = pairs_of(&self.descriptor);
+        let mut report = self.host.bare_report(&self.request, Some(&self.log()), result, supported);
         report.policy.digest = Digest::of(b"policies");
         report.run = Some(RunPart { id: RUN.to_owned() });
         report
