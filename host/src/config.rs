@@ -2,6 +2,7 @@
 //! the XDG directory, in this order; relative paths are relative to the file; an unknown key is an error that names
 //! the nearest known one.
 
+mod catalogue;
 mod cluster;
 mod desired;
 mod file;
@@ -12,17 +13,20 @@ mod limits;
 mod locate;
 mod secrets;
 mod ssh;
+mod summary;
 mod url;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+pub use catalogue::{Catalogue, CatalogueEntry, Upstream};
 pub use cluster::KubernetesRuntime;
 pub use desired::Desired;
 pub use limits::Limits;
 pub use locate::{Chosen, choose};
 pub use secrets::SecretSource;
 pub use ssh::{Destination, SshHost};
+pub use summary::Summary;
 pub use url::HttpUrl;
 
 use crate::fault::Fault;
@@ -57,6 +61,8 @@ pub struct Config {
     pub ssh: BTreeMap<ConfigName, SshHost>,
     /// The desired state, where there is one: `deploy.json`.
     pub desired: Option<PathBuf>,
+    /// The artifact catalogue, where there is one: `CI.json`.
+    pub artifacts: Option<PathBuf>,
     /// Bounds on everything that comes from outside.
     pub limits: Limits,
 }

@@ -87,6 +87,38 @@ impl Audience for Console {
     }
 }
 
+/// One of several live runs: a line for each step that ended, with the name of the run.
+pub struct Named {
+    name: String,
+    style: Style,
+}
+
+impl Named {
+    /// For the run of this name.
+    #[must_use]
+    pub fn new(name: String) -> Self {
+        Self { name, style: Style { colour: colour_on_stderr(), steps: true } }
+    }
+}
+
+impl Audience for Named {
+    fn begins(&self, _: Pass, _: u32, _: &Operation) -> Box<dyn Watcher> {
+        Box::new(Unwatched)
+    }
+
+    fn ended(&self, pass: Pass, step: &Step) {
+        if pass == Pass::Live {
+            notice(&format!("{}: {}", self.name, step_line(&step_part(step, None), self.style).trim_start()));
+        }
+    }
+
+    fn says(&self, pass: Pass, message: &str) {
+        if pass == Pass::Live {
+            notice(&format!("{}: {message}", self.name));
+        }
+    }
+}
+
 /// One running step; the line goes away when the step has ended.
 struct Bar(ProgressBar);
 

@@ -1,14 +1,19 @@
 //! `host deploy`.
 
+mod apply;
+mod chosen;
 mod plan;
+mod together;
 
 use std::io::{BufRead, IsTerminal};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{ArgAction, Args, Subcommand, ValueEnum};
 
-use super::arguments::{commit, environment, service};
+use super::arguments::{commit, environment, reason, service};
 use super::{Global, Output, print, print_json};
+use crate::config::Summary;
 use crate::console::{self, Console};
 use crate::fault::Fault;
 use crate::gate::Audience;
@@ -29,18 +34,22 @@ Examples:
   host deploy project-manager --env prod --commit $(git rev-parse HEAD) --run-now --on-failure rollback
   host deploy project-manager --env prod --commit $(git rev-parse HEAD) --run-now --wait
   host deploy project-manager --env prod --commit $(git rev-parse HEAD) --dry-run --output json
-  host deploy plan --env prod --offline")]
+  host deploy plan --env prod --offline
+  host deploy apply --env prod --dry-run")]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct DeployArgs {
     #[command(subcommand)]
     several: Option<SeveralCommand>,
     #[command(flatten)]
     one: Option<OneArgs>,
+    #[command(flatten)]
+    how: Option<HowArgs>,
 }
 
 #[derive(Subcommand)]
 enum SeveralCommand {
     Plan(plan::PlanArgs),
+    Apply(apply::ApplyArgs),
 }
 
 #[derive(Args)]
@@ -50,6 +59,11 @@ struct OneArgs {
     /// Environment to deploy to
     #[arg(long, value_name = "ENV")]
     env: String,
+}
+
+/// What one service is deployed from, and how.
+#[derive(Args)]
+pub(super) struct HowArgs {
     /// Commit to deploy: the full 40 hexadecimal digits
     #[arg(long, value_name = "SHA")]
     commit: String,
@@ -65,6 +79,19 @@ struct OneArgs {
     /// What happens to done changes when a later step fails
     #[arg(long, value_enum, default_value_t = OnFailureFlag::Leave)]
     on_failure: OnFailureFlag,
+    /// Why another commit is deployed than the desired state names; it is written down
+    #[arg(long, value_name = "REASON")]
+    override_desired: Option<String>,
+    /// What CI said when it published the artifact; the registry must serve that digest
+    #[arg(long, value_name = "FILE")]
+    artifact: Option<PathBuf>,
+}
+
+impl HowArgs {
+    /// Whether it is asked for offline.
+    pub(super) fn offline(&self) -> bool {
+        self.dry_run
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -75,31 +102,46 @@ enum OnFailureFlag {
     Rollback,
 }
 
+impl From<OnFailureFlag> for OnFailure {
+    fn from(flag: OnFailureFlag) -> Self {
+        match flag {
+            OnFailureFlag::Leave => Self::Leave,
+            OnFailureFlag::Rollback => Self::Rollback,
+        }
+    }
+}
+
 impl DeployArgs {
     /// Whether it is asked for offline.
     pub fn offline(&self) -> bool {
-        match (&self.several, &self.one) {
+        match (&self.several, &self.how) {
             (Some(SeveralCommand::Plan(args)), _) => args.offline(),
-            (None, one) => one.as_ref().is_none_or(|args| args.dry_run),
+            (Some(SeveralCommand::Apply(args)), _) => args.offline(),
+            (None, how) => how.as_ref().is_none_or(HowArgs::offline),
         }
     }
 }
 
 pub async fn run(args: &DeployArgs, global: &Global) -> Result<u8, Fault> {
-    match (&args.several, &args.one) {
-        (Some(SeveralCommand::Plan(args)), _) => plan::run(args, global).await,
-        (None, Some(args)) => one(args, global).await,
-        (None, None) => Err(Fault::usage("usage", "deploy what?", "try `host deploy --help`")),
+    match (&args.several, &args.one, &args.how) {
+        (Some(SeveralCommand::Plan(args)), ..) => plan::run(args, global).await,
+        (Some(SeveralCommand::Apply(args)), ..) => apply::run(args, global).await,
+        (None, Some(args), Some(how)) => one(&args.service, &args.env, how, global).await,
+        (None, Some(_), None) => {
+            Err(Fault::usage("usage", "deploy which commit?", "name it: --commit $(git rev-parse HEAD)"))
+        }
+        (None, None, _) => Err(Fault::usage("usage", "deploy what?", "try `host deploy --help`")),
     }
 }
 
-async fn one(args: &OneArgs, global: &Global) -> Result<u8, Fault> {
-    let mode = match (args.dry_run, args.run_now) {
+/// Deploys one service: the one way for every command that does.
+pub(super) async fn one(service: &str, env: &str, how: &HowArgs, global: &Global) -> Result<u8, Fault> {
+    let mode = match (how.dry_run, how.run_now) {
         (true, _) => Mode::DryRun,
         (_, true) => Mode::Live,
         _ => Mode::Plan,
     };
-    let mut request = request(args, mode)?;
+    let mut request = request(service, env, how, mode)?;
     let host = global.host_for(Some(&request.service))?;
     // A dry run has nothing to leave clean: Ctrl-C may end it at once.
     let interrupt = if mode == Mode::DryRun { Interrupt::pair().1 } else { listen() };
@@ -107,19 +149,25 @@ async fn one(args: &OneArgs, global: &Global) -> Result<u8, Fault> {
     if mode != Mode::Plan || done.report.decision != Decision::Planned {
         return Ok(code);
     }
-    // A reader of JSON gets one document and no question.
-    if global.output == Output::Json || !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+    if !can_ask(global.output) {
         console::notice("nothing was changed: say --run-now to deploy, or --dry-run to only look");
         return Ok(2);
+    }
+    if done.report.desired_state.as_ref().is_some_and(|desired| !desired.is_respected()) {
+        console::notice(
+            "nothing was changed: the desired state wants another commit; --override-desired REASON says why it does not hold",
+        );
+        return Ok(Decision::Blocked.exit_code());
     }
     let unmet = done.recording.as_ref().map_or(0, |plan| Recording::unmet(plan.steps()).count());
     if unmet > 0 {
         console::notice("nothing was changed: what is pending above must be met before a live deploy");
         return Ok(Decision::Blocked.exit_code());
     }
+    let question = format!("deploy {} to {} now?", request.service, request.environment);
     let answer = tokio::select! {
         () = interrupt.raised() => return Ok(Decision::Interrupted.exit_code()),
-        answer = asked(&request) => answer?,
+        answer = asked(&question) => answer?,
     };
     if !answer {
         return Ok(0);
@@ -129,17 +177,16 @@ async fn one(args: &OneArgs, global: &Global) -> Result<u8, Fault> {
     Ok(code)
 }
 
-fn request(args: &OneArgs, mode: Mode) -> Result<Request, Fault> {
+fn request(name: &str, env: &str, how: &HowArgs, mode: Mode) -> Result<Request, Fault> {
     Ok(Request {
-        service: service(&args.service)?,
-        environment: environment(&args.env)?,
-        commit: commit(&args.commit)?,
+        service: service(name)?,
+        environment: environment(env)?,
+        commit: commit(&how.commit)?,
         mode,
-        wait: args.wait,
-        on_failure: match args.on_failure {
-            OnFailureFlag::Leave => OnFailure::Leave,
-            OnFailureFlag::Rollback => OnFailure::Rollback,
-        },
+        wait: how.wait,
+        on_failure: how.on_failure.into(),
+        override_desired: how.override_desired.as_deref().map(reason).transpose()?,
+        artifact: how.artifact.as_deref().map(Summary::load).transpose()?,
     })
 }
 
@@ -172,9 +219,14 @@ fn unkept(fault: Option<&Fault>, code: u8) -> u8 {
     code.max(fault.exit_code())
 }
 
+/// Whether there is somebody to ask. A reader of JSON gets one document and no question.
+fn can_ask(output: Output) -> bool {
+    output == Output::Text && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
 /// Whether the operator says yes.
-async fn asked(request: &Request) -> Result<bool, Fault> {
-    console::prompt(&format!("deploy {} to {} now? [y/N] ", request.service, request.environment));
+async fn asked(question: &str) -> Result<bool, Fault> {
+    console::prompt(&format!("{question} [y/N] "));
     let read = tokio::task::spawn_blocking(|| {
         let mut answer = String::new();
         std::io::stdin().lock().read_line(&mut answer).map(|_| answer)

@@ -6,6 +6,7 @@ mod deploy;
 mod doctor;
 mod man;
 mod policy;
+mod registry;
 mod runs;
 mod schema;
 mod services;
@@ -71,6 +72,8 @@ pub enum Output {
 #[derive(Subcommand)]
 enum Command {
     Deploy(deploy::DeployArgs),
+    #[command(visible_alias = "artifact-registry")]
+    Registry(registry::RegistryArgs),
     Services(services::ServicesArgs),
     Runs(runs::RunsArgs),
     Policy(policy::PolicyArgs),
@@ -113,6 +116,7 @@ impl Cli {
     pub fn reaches_out(&self) -> bool {
         match &self.command {
             Command::Deploy(args) => !args.offline(),
+            Command::Registry(args) => !args.offline(),
             Command::Runs(args) => !args.offline(),
             Command::Doctor(_) => true,
             _ => false,
@@ -126,6 +130,7 @@ impl Cli {
     pub async fn run(&self) -> Result<u8, Fault> {
         match &self.command {
             Command::Deploy(args) => deploy::run(args, &self.global).await,
+            Command::Registry(args) => registry::run(args, &self.global).await,
             Command::Services(args) => services::run(args, &self.global),
             Command::Runs(args) => runs::run(args, &self.global).await,
             Command::Policy(args) => policy::run(args, &self.global).await,

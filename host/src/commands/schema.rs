@@ -32,6 +32,8 @@ enum Document {
     Plan,
     /// What `host services` answers
     Services,
+    /// What `host services --catalog` answers
+    Catalog,
     /// What `host runs list` answers
     RunsList,
     /// What `host runs show` answers
@@ -44,6 +46,8 @@ enum Document {
     PolicyExplain,
     /// What `host doctor` answers
     Doctor,
+    /// What a command answers that is deprecated
+    Deprecated,
     /// What any command answers where it could not do its work
     Fault,
 }
@@ -55,12 +59,14 @@ impl Document {
             Self::Report => include_str!("../../schemas/report.json"),
             Self::Plan => include_str!("../../schemas/plan.json"),
             Self::Services => include_str!("../../schemas/services.json"),
+            Self::Catalog => include_str!("../../schemas/catalog.json"),
             Self::RunsList => include_str!("../../schemas/runs-list.json"),
             Self::RunsShow => include_str!("../../schemas/runs-show.json"),
             Self::PolicyCheck => include_str!("../../schemas/policy-check.json"),
             Self::PolicyTest => include_str!("../../schemas/policy-test.json"),
             Self::PolicyExplain => include_str!("../../schemas/policy-explain.json"),
             Self::Doctor => include_str!("../../schemas/doctor.json"),
+            Self::Deprecated => include_str!("../../schemas/deprecated.json"),
             Self::Fault => include_str!("../../schemas/fault.json"),
         }
     }
@@ -108,7 +114,7 @@ mod tests {
     use schemars::{JsonSchema, Schema};
 
     use super::*;
-    use crate::commands::{policy, runs, services};
+    use crate::commands::{policy, registry, runs, services};
     use crate::doctor::Diagnosis;
     use crate::report::{FaultReport, Report, SCHEMA, Several};
 
@@ -118,12 +124,14 @@ mod tests {
             Document::Report => schema::<Report>(&name),
             Document::Plan => schema::<Several>(&name),
             Document::Services => schema::<services::ServiceList>(&name),
+            Document::Catalog => schema::<services::catalog::CatalogList>(&name),
             Document::RunsList => schema::<runs::RunList>(&name),
             Document::RunsShow => schema::<runs::RunShow>(&name),
             Document::PolicyCheck => schema::<policy::check::PolicyCheck>(&name),
             Document::PolicyTest => schema::<policy::test::PolicyTest>(&name),
             Document::PolicyExplain => schema::<policy::explain::PolicyExplanation>(&name),
             Document::Doctor => schema::<Diagnosis>(&name),
+            Document::Deprecated => schema::<registry::Deprecated>(&name),
             Document::Fault => schema::<FaultReport>(&name),
         }
     }

@@ -1,9 +1,11 @@
 //! `host services`.
 
+pub(super) mod catalog;
+
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
-use clap::Args;
+use clap::{ArgAction, Args};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -14,8 +16,15 @@ use crate::run::{EnvironmentRow, GateKind, GateRow, ServiceRow};
 
 /// List the services that can be deployed, and where
 #[derive(Args)]
-#[command(after_help = "Example:\n  host services --output json")]
-pub struct ServicesArgs {}
+#[command(after_help = "\
+Examples:
+  host services --output json
+  host services --catalog")]
+pub struct ServicesArgs {
+    /// What CI produces, beside what can be deployed
+    #[arg(long, action = ArgAction::SetTrue)]
+    catalog: bool,
+}
 
 /// What `host services` answers.
 #[derive(Serialize, JsonSchema)]
@@ -30,8 +39,11 @@ pub(super) struct ServiceList {
     services: Vec<ServiceRow>,
 }
 
-pub fn run(_args: &ServicesArgs, global: &Global) -> Result<u8, Fault> {
+pub fn run(args: &ServicesArgs, global: &Global) -> Result<u8, Fault> {
     let host = global.host()?;
+    if args.catalog {
+        return catalog::run(&host, global.output);
+    }
     let services = host.services()?;
     let ok = services.iter().all(|service| service.error.is_none());
     match global.output {

@@ -47,8 +47,8 @@ fn every_command_and_flag_is_explained_and_every_example_is_one() {
 #[test]
 fn every_command_has_a_manual_page() {
     let pages = pages(Cli::command());
-    let names: Vec<_> = pages.iter().map(|page| page.name.replace('-', " ")).collect();
-    let lines: Vec<_> = all().into_iter().map(|(line, _)| line).collect();
+    let names: Vec<_> = pages.iter().map(|page| page.name.clone()).collect();
+    let lines: Vec<_> = all().into_iter().map(|(line, _)| line.replace(' ', "-")).collect();
     assert_eq!(names, lines);
     for (page, (_, command)) in pages.iter().zip(all()) {
         let about = command.get_about().map(ToString::to_string).unwrap_or_default();

@@ -10,7 +10,7 @@ use crate::words::{nearest, plain};
 const LONGEST: usize = 600;
 
 /// Keys and kinds of the design that come with a later release.
-const LATER: &[&str] = &["approvals", "artifacts"];
+const LATER: &[&str] = &["approvals"];
 
 /// The fault of a text that is no TOML, or has a key or value that is unknown here.
 pub fn invalid(name: &str, text: &str, error: &toml::de::Error) -> Fault {

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use super::before::{last_deploy, previous_commit};
 use super::parts::DIGEST_SOURCE;
 use super::{
-    BuildPart, Decision, DeploymentPart, ErrorPart, ExpectationPart, GuardPart, Looked, Mode, ObjectPart,
-    PluginPart, PolicyPart, RegistryPart, Report, RollbackPart, RunPart, SCHEMA, SecretsPart, SourcePart,
-    StepDecision, StepOutcome, StepPart, TargetPart, VerificationPart, Whereabouts, retention_part,
+    BuildPart, Decision, DeploymentPart, DesiredPart, ErrorPart, ExpectationPart, GuardPart, Looked, Mode,
+    ObjectPart, PluginPart, PolicyPart, RegistryPart, Report, RollbackPart, RunPart, SCHEMA, SecretsPart,
+    SourcePart, StepDecision, StepOutcome, StepPart, TargetPart, VerificationPart, Whereabouts,
+    retention_part,
 };
 use crate::answer::{Answer, CallError, Literal};
 use crate::artifact::{Artifact, Pair};
@@ -18,6 +19,7 @@ use crate::names::{Commit, Digest, Environment, LabelKey, ServiceName};
 use crate::operation::{Activate, ArtifactRef, ExpectContainer, ExpectWorkload, Operation, Resolve};
 use crate::recording::Recording;
 use crate::step::{Pass, Step};
+use crate::words::shell;
 
 /// What is known of a run besides its steps.
 pub struct Facts<'a> {
@@ -41,6 +43,8 @@ pub struct Facts<'a> {
     pub registry: &'a RegistryConfig,
     /// What every advised command ends with, so that it means the same host.
     pub flags: &'a str,
+    /// What the desired state says.
+    pub desired: Option<DesiredPart>,
     /// What was asked for the case of a failure.
     pub on_failure: OnFailure,
     /// The argument vector that a change runs, if it runs a program.
@@ -106,6 +110,7 @@ pub fn build(facts: &Facts<'_>, steps: &[Step], foreseen: &[Step], result: Resul
         self_bootstrap_guard: steps.iter().find_map(guard),
         affected_runtime: affected,
         excluded_targets: facts.described.map(|(_, environment)| environment.excludes.clone()).unwrap_or_default(),
+        desired_state: facts.desired.clone(),
         last_deploy: steps.iter().find_map(last_deploy),
         rollback: rollback(facts, previous_commit(steps, facts.commit)),
         steps: steps.iter().map(|step| step_part(step, (facts.argv)(&step.operation))).collect(),
@@ -314,7 +319,9 @@ fn checked(what: Looked, step: &Step, mut expectations: Vec<ExpectationPart>) ->
 /// What comes after a plan: the deploy itself, as far as the gates let it.
 fn next(facts: &Facts<'_>, steps: &[Step]) -> String {
     let rollback = if facts.on_failure == OnFailure::Rollback { " --on-failure rollback" } else { "" };
-    let flags = format!("{rollback}{}", facts.flags);
+    let given = facts.desired.as_ref().and_then(|desired| desired.reason.as_deref());
+    let given = given.map(|reason| format!(" --override-desired {}", shell(reason))).unwrap_or_default();
+    let flags = format!("{rollback}{given}{}", facts.flags);
     let command = deploy_command(facts.service, facts.environment, facts.commit.as_str(), &flags);
     let unmet: Vec<&Operation> = Recording::unmet(steps).map(|(step, _)| &step.operation).collect();
     if unmet.is_empty() {
@@ -333,10 +340,17 @@ pub fn deploy_command(service: &ServiceName, environment: &Environment, commit: 
     format!("host deploy {service} --env {environment} --commit {commit} --run-now{flags}")
 }
 
+/// Another commit than the desired one has to be asked for as such.
+#[must_use]
+pub fn way_back_flag(desired: Option<&DesiredPart>) -> &'static str {
+    if desired.is_some() { " --override-desired rollback" } else { "" }
+}
+
 fn rollback(facts: &Facts<'_>, previous: Option<String>) -> RollbackPart {
     let commit = previous.as_deref().unwrap_or("<previous-full-sha>");
+    let flags = format!("{}{}", facts.flags, way_back_flag(facts.desired.as_ref()));
     RollbackPart {
-        command: deploy_command(facts.service, facts.environment, commit, facts.flags),
+        command: deploy_command(facts.service, facts.environment, commit, &flags),
         previous_commit: previous,
     }
 }

@@ -13,12 +13,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use before::previous_commit;
-pub use build::{Facts, Result as RunResult, build, deploy_command, step_part};
+pub use build::{Facts, Result as RunResult, build, deploy_command, step_part, way_back_flag};
 pub use fault::FaultReport;
 pub use parts::{
-    BuildPart, DeploymentPart, ErrorPart, ExpectationPart, GuardPart, LastDeployPart, Looked, ObjectPart,
-    PluginPart, PolicyPart, RegistryPart, RollbackPart, RunPart, SecretsPart, SourcePart, StepDecision,
-    StepOutcome, StepPart, SupportedPart, TargetPart, VerificationPart, Whereabouts,
+    BuildPart, DeploymentPart, DesiredPart, ErrorPart, ExpectationPart, GuardPart, LastDeployPart, Looked,
+    ObjectPart, PluginPart, PolicyPart, RegistryPart, RollbackPart, RunPart, SecretsPart, SourcePart,
+    StepDecision, StepOutcome, StepPart, SupportedPart, TargetPart, VerificationPart, Whereabouts,
 };
 pub use retention::{RetentionPart, retention_part};
 pub use several::Several;
@@ -186,6 +186,9 @@ pub struct Report {
     pub affected_runtime: Vec<String>,
     /// What it never touches.
     pub excluded_targets: Vec<String>,
+    /// What the desired state wants there; nothing where there is none, where it does not name the service, and where it
+    /// binds nobody.
+    pub desired_state: Option<DesiredPart>,
     /// What the target says was deployed to it last; nothing where it was not asked, or says nothing.
     pub last_deploy: Option<LastDeployPart>,
     /// How to go back.

@@ -412,3 +412,24 @@ pub struct ErrorPart {
     /// Whether the same command may succeed later.
     pub retryable: bool,
 }
+
+/// What the desired state says of the service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DesiredPart {
+    /// The commit that it names.
+    pub commit: Commit,
+    /// Whether it is the requested one.
+    pub matches: bool,
+    /// Why another one is deployed all the same; nothing where nobody said so.
+    #[serde(rename = "override")]
+    pub reason: Option<String>,
+}
+
+impl DesiredPart {
+    /// Whether nothing stands against deploying the requested commit.
+    #[must_use]
+    pub fn is_respected(&self) -> bool {
+        self.matches || self.reason.is_some()
+    }
+}

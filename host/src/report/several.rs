@@ -10,7 +10,7 @@ use super::text::{Style, short, wrapped};
 use super::{Decision, Report, SCHEMA, StepOutcome};
 use crate::names::{Environment, ServiceName};
 
-/// What `host deploy plan` answers: the reports of several services.
+/// What `host deploy plan` and `host deploy apply` answer: the reports of several services.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Several {
@@ -22,15 +22,23 @@ pub struct Several {
     pub decision: Decision,
     /// Each.
     pub services: Vec<Report>,
+    /// Those that were left alone, because they need an approval and nobody named them; they count for nothing above.
+    pub gated: Vec<Report>,
 }
 
 impl Several {
-    /// These reports together.
+    /// These reports together; `named` are the services that somebody asked for by name.
     #[must_use]
-    pub fn new(services: Vec<Report>) -> Self {
+    pub fn new(reports: Vec<Report>, named: impl Fn(&ServiceName) -> bool) -> Self {
+        let waits = |report: &Report| {
+            !named(&report.service)
+                && matches!(report.decision, Decision::Planned | Decision::Blocked)
+                && gated(report)
+        };
+        let (gated, services): (Vec<_>, Vec<_>) = reports.into_iter().partition(waits);
         let worst = services.iter().map(|report| report.decision).max_by_key(|one| one.severity());
         let decision = worst.unwrap_or(Decision::Planned);
-        Self { schema_version: SCHEMA, ok: decision.exit_code() == 0, decision, services }
+        Self { schema_version: SCHEMA, ok: decision.exit_code() == 0, decision, services, gated }
     }
 
     /// A row per service and a column per environment, then what a person has to know of those that are not simply planned.
@@ -70,6 +78,13 @@ impl Several {
             writeln!(out, "{}", line.trim_end())?;
         }
         writeln!(out, "\n{}", self.counted())?;
+        for report in &self.gated {
+            let left = format!(
+                "{} → {} is left alone: it needs an approval, and is deployed only where it is named (--service {})",
+                report.service, report.environment, report.service
+            );
+            wrapped(out, &left, 0)?;
+        }
         for report in self.services.iter().filter(|report| report.error.is_some() || pending(report)) {
             write_detail(out, report, style)?;
         }
@@ -92,6 +107,11 @@ impl Several {
 fn words(report: &Report) -> String {
     let gates = if pending(report) { ", pending" } else { "" };
     format!("{} {}{gates}", short(report.commit.as_str()), report.decision.as_str())
+}
+
+/// Whether a deploy needs an approval.
+fn gated(report: &Report) -> bool {
+    report.steps.iter().any(|step| step.operation == "guard.require-approval")
 }
 
 /// Whether a live deploy would wait for something.

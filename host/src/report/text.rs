@@ -174,6 +174,13 @@ fn write_target(out: &mut String, report: &Report) -> fmt::Result {
         }
         None => {}
     }
+    if let Some(wanted) = report.desired_state.as_ref().filter(|wanted| !wanted.matches) {
+        let why = wanted.reason.as_ref().map_or_else(
+            || "a live deploy of another one says why: --override-desired REASON".to_owned(),
+            |reason| format!("overridden: {reason}"),
+        );
+        field(out, "desired", &format!("{}; {why}", wanted.commit))?;
+    }
     if let Some(last) = &report.last_deploy {
         field(out, "last", &last.provenance.to_string())?;
         if let Some(drift) = &last.drift {

@@ -361,7 +361,7 @@ fn code_of(step: &Step) -> &'static str {
     step.outcome.as_ref().map_or_else(CallError::code, |_| "unverified")
 }
 
-fn ended(decision: Decision, code: &str, message: String, step: Option<&Step>) -> RunResult {
+pub(super) fn ended(decision: Decision, code: &str, message: String, step: Option<&Step>) -> RunResult {
     RunResult {
         decision,
         retryable: false,

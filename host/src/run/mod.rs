@@ -1,6 +1,8 @@
 //! One deploy, from the request to the report. This file is the whole flow; everything else is detail.
 
+mod catalogue;
 mod conclude;
+mod desired;
 mod proof;
 mod retain;
 mod services;
@@ -10,12 +12,12 @@ mod tests;
 mod trial;
 mod wait;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::backend::Backend;
 use crate::backend::live::FarSides;
 use crate::capability::Asked;
-use crate::config::Config;
+use crate::config::{Catalogue, Config, Desired, Summary};
 use crate::engine::{Descriptor, Engine, EnvironmentFacts, Loaded, Outcome, Stop};
 use crate::fault::Fault;
 use crate::gate::halt::Halt;
@@ -27,11 +29,14 @@ use crate::policy::{Context, Policy, Principal, Weekday};
 use crate::progress::Interrupt;
 use crate::provenance::Mark;
 use crate::recording::Recording;
-use crate::report::{Decision, Facts, Mode, PluginPart, Report, RunResult, SupportedPart, build};
+use crate::report::{
+    Decision, Facts, Mode, PluginPart, Report, RunResult, SupportedPart, build, deploy_command, way_back_flag,
+};
 use crate::step::Step;
 use crate::timing;
 use crate::who;
 
+use catalogue::republished;
 use conclude::{
     conclude_live, conclude_observed, faulted, locked, no_longer_fits, unsupported_environment,
     unsupported_service,
@@ -41,7 +46,7 @@ use services::pairs_of;
 use wait::released;
 
 pub use services::{EnvironmentRow, GateKind, GateRow, ServiceRow, components};
-pub use several::One;
+pub use several::{One, Order};
 pub use trial::Trial;
 
 /// What is asked for.
@@ -59,6 +64,10 @@ pub struct Request {
     pub wait: bool,
     /// What happens to done changes when a later step fails.
     pub on_failure: OnFailure,
+    /// Why this commit is deployed though the desired state names another one.
+    pub override_desired: Option<String>,
+    /// What CI says that it published, where that is to be held against the registry.
+    pub artifact: Option<Summary>,
 }
 
 /// Everything a run works with.
@@ -77,6 +86,10 @@ pub struct Host {
     journal: Mutex<Option<Journal>>,
     /// The component that was loaded while the policies were.
     ahead: Mutex<Option<Loaded>>,
+    /// Read when it is first needed.
+    desired: OnceLock<Result<Option<Desired>, Fault>>,
+    /// Likewise.
+    catalogue: OnceLock<Result<Option<Catalogue>, Fault>>,
 }
 
 /// A run that came to a report.
@@ -148,6 +161,8 @@ impl Host {
             flags,
             journal: Mutex::new(journal),
             ahead: Mutex::new(ahead),
+            desired: OnceLock::new(),
+            catalogue: OnceLock::new(),
         })
     }
 
@@ -210,7 +225,7 @@ impl Host {
             return Ok((self.bare_report(request, Some(log), result, self.pairs()?), None));
         };
         let describe = timing::phase("describe");
-        let descriptor = self.engine.describe(&loaded, tokio::runtime::Handle::current())?;
+        let mut descriptor = self.engine.describe(&loaded, tokio::runtime::Handle::current())?;
         drop(describe);
         log.plugin(&loaded.which.digest, &descriptor.version, &loaded.bytes)?;
         let known = descriptor.environments.iter().find(|one| one.name == request.environment).cloned();
@@ -218,6 +233,8 @@ impl Host {
             let result = unsupported_environment(request, &descriptor);
             return Ok((self.bare_report(request, Some(log), result, pairs_of(&descriptor)), None));
         };
+        self.catalogued(&request.service, &mut descriptor)?;
+        self.summarised(request, &descriptor)?;
         let run = Run {
             host: self,
             request,
@@ -230,6 +247,9 @@ impl Host {
             audience,
             interrupt,
         };
+        if let Some(result) = self.undesired(request)? {
+            return Ok((run.report(&[], &[], result), None));
+        }
         match request.mode {
             Mode::DryRun => run.look(Backend::Predicting(Arc::clone(run.far.secrets()))).await,
             Mode::Plan => run.look(Backend::Observing(Arc::clone(&run.far))).await,
@@ -273,7 +293,9 @@ impl Host {
 
     /// The command that deploys `commit` of the same service to the same environment with the same configuration.
     fn command(&self, request: &Request, commit: &str) -> String {
-        crate::report::deploy_command(&request.service, &request.environment, commit, &self.flags)
+        let wanted = self.wanted(request).ok().flatten();
+        let flags = format!("{}{}", self.flags, way_back_flag(wanted.as_ref()));
+        deploy_command(&request.service, &request.environment, commit, &flags)
     }
 
     /// `docker`, pointed at the engine of a runtime where that is not the default one.
@@ -311,6 +333,7 @@ impl Host {
             run: log.map(RunLog::id),
             registry: &self.config.registry,
             flags: &self.flags,
+            desired: None,
             on_failure: request.on_failure,
             argv: &|_| None,
         };
@@ -390,6 +413,9 @@ impl Run<'_> {
         }
         let result =
             conclude_observed(self.request, &passed.outcome, passed.gate.steps(), passed.gate.foreseen());
+        if let Some(refused) = republished(self.request, passed.gate.steps()) {
+            return Ok(refused);
+        }
         if result.decision == Decision::Planned {
             self.foresee_retention(passed).map_err(unwritten)?;
         }
@@ -461,6 +487,7 @@ impl Run<'_> {
             run: Some(self.log.id()),
             registry: &self.host.config.registry,
             flags: &self.host.flags,
+            desired: self.host.wanted(self.request).ok().flatten(),
             on_failure: self.request.on_failure,
             argv: &|operation| self.far.argv(operation),
         };

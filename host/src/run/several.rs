@@ -8,15 +8,32 @@ use super::{Host, Request};
 use crate::fault::Fault;
 use crate::gate::Audience;
 use crate::progress::Interrupt;
+use crate::recording::Recording;
 use crate::report::Report;
 
 /// How many dry runs the journal gets in one transaction: a thousand transactions are most of what a thousand of them cost.
 const TOGETHER: usize = 32;
 
+/// One of several.
+pub struct Order {
+    /// What is asked for.
+    pub request: Request,
+    /// The plan that somebody said yes to, if one did.
+    pub agreed: Option<Recording>,
+}
+
+impl From<Request> for Order {
+    fn from(request: Request) -> Self {
+        Self { request, agreed: None }
+    }
+}
+
 /// What came of one of several requests.
 pub struct One {
     /// Always there: a fault of one does not keep the others from being answered.
     pub report: Report,
+    /// What was looked at; of a live run nothing.
+    pub recording: Option<Recording>,
     /// Why the report is not in the journal, if it is not; it may be said of one of those that were written together.
     pub journal: Option<Fault>,
 }
@@ -26,9 +43,9 @@ impl Host {
     /// memory. Answers in the order of the requests.
     pub async fn deploy_each(
         self: &Arc<Self>,
-        requests: Vec<Request>,
+        requests: Vec<Order>,
         at_once: usize,
-        audience: &Arc<dyn Audience>,
+        audience: &dyn Fn(&Request) -> Arc<dyn Audience>,
         interrupt: &Interrupt,
     ) -> Vec<One> {
         // Where it cannot be opened every one of them says so.
@@ -37,12 +54,15 @@ impl Host {
             journal.gather(TOGETHER);
         }
         let mut done: Vec<One> = stream::iter(requests)
-            .map(|request| {
+            .map(|Order { request, agreed }| {
                 let host = Arc::clone(self);
-                let (audience, interrupt) = (Arc::clone(audience), interrupt.clone());
+                let (audience, interrupt) = (audience(&request), interrupt.clone());
                 let asked = request.clone();
                 // A task of its own, so that it may run on another core.
-                let run = tokio::spawn(async move { host.deploy(&asked, None, audience, interrupt).await });
+                let run =
+                    tokio::spawn(
+                        async move { host.deploy(&asked, agreed.as_ref(), audience, interrupt).await },
+                    );
                 async move {
                     let lost = |error: tokio::task::JoinError| {
                         Fault::internal(
@@ -52,8 +72,14 @@ impl Host {
                         )
                     };
                     match run.await.map_err(lost).and_then(|done| done) {
-                        Ok(done) => One { report: done.report, journal: done.journal },
-                        Err(fault) => One { report: self.fault_report(&request, &fault), journal: None },
+                        Ok(done) => {
+                            One { report: done.report, recording: done.recording, journal: done.journal }
+                        }
+                        Err(fault) => One {
+                            report: self.fault_report(&request, &fault),
+                            recording: None,
+                            journal: None,
+                        },
                     }
                 }
             })

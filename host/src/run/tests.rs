@@ -25,6 +25,8 @@ fn request(mode: Mode) -> Request {
         mode,
         wait: false,
         on_failure: OnFailure::Leave,
+        override_desired: None,
+        artifact: None,
     }
 }
 

@@ -89,6 +89,8 @@ pub fn request(mode: Mode) -> Result<Request> {
         mode,
         wait: false,
         on_failure: OnFailure::Leave,
+        override_desired: None,
+        artifact: None,
     })
 }
 

@@ -122,6 +122,8 @@ pub async fn run(args: &ExplainArgs, global: &Global) -> Result<u8, Fault> {
         mode,
         wait: false,
         on_failure: OnFailure::Rollback,
+        override_desired: None,
+        artifact: None,
     };
     let host = global.host()?;
     let done = host.deploy(&request, None, Arc::new(Console::new(mode)), Interrupt::pair().1).await?;

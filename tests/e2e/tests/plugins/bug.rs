@@ -60,6 +60,8 @@ fn deploy(stage: &Stage, commit: &str, at: At) -> Report {
         mode: Mode::Live,
         wait: false,
         on_failure: OnFailure::Rollback,
+        override_desired: None,
+        artifact: None,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let (_sender, interrupt) = Interrupt::pair();

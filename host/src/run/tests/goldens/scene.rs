@@ -104,6 +104,8 @@ impl Scene {
             mode,
             wait: false,
             on_failure: OnFailure::Leave,
+            override_desired: None,
+            artifact: None,
         };
         let environment = EnvironmentFacts {
             name: parsed("prod"),
@@ -360,6 +362,7 @@ impl Scene {
             run: Some(RUN.to_owned()),
             registry: &self.host.config.registry,
             flags: "",
+            desired: None,
             on_failure: self.request.on_failure,
             argv: &|operation| self.far.argv(operation),
         };

@@ -1,0 +1,73 @@
+//! Several services in one answer, for those commands that have one.
+
+use std::sync::Arc;
+
+use super::listen;
+use crate::commands::{Output, print, print_json};
+use crate::console::{self, Named};
+use crate::fault::Fault;
+use crate::gate::{Audience, Unheard};
+use crate::names::ServiceName;
+use crate::progress::Interrupt;
+use crate::recording::Recording;
+use crate::report::{Mode, Several, Style};
+use crate::run::{Host, Order, Request};
+
+/// How many services are looked at, or deployed, together where that means waiting for far sides.
+const AT_ONCE: usize = 16;
+
+/// What came of several.
+pub(super) struct Looked {
+    /// The answer.
+    pub several: Several,
+    /// Those that went through a pass that only looks, with what it found.
+    pub planned: Vec<(Request, Recording)>,
+    /// Why one of them is not in the journal.
+    pub fault: Option<Fault>,
+}
+
+/// Ctrl-C; a dry run has nothing to leave clean and may be ended at once.
+pub(super) fn interrupt(mode: Mode) -> Interrupt {
+    if mode == Mode::DryRun { Interrupt::pair().1 } else { listen() }
+}
+
+/// All of them in this mode, as many at a time as is good. Of those that need an approval only the `named` ones count.
+pub(super) async fn run(
+    host: &Arc<Host>,
+    asked: Vec<impl Into<Order>>,
+    named: impl Fn(&ServiceName) -> bool,
+    mode: Mode,
+    interrupt: &Interrupt,
+) -> Looked {
+    let asked: Vec<Order> = asked.into_iter().map(Into::into).collect();
+    // Offline two for each core: a run changes threads, and its core must not stand idle meanwhile.
+    let at_once = match mode {
+        Mode::DryRun => std::thread::available_parallelism().map_or(1, usize::from) * 2,
+        Mode::Plan | Mode::Live => AT_ONCE,
+    };
+    let audience = |request: &Request| -> Arc<dyn Audience> {
+        match mode {
+            Mode::Live => Arc::new(Named::new(format!("{} → {}", request.service, request.environment))),
+            Mode::DryRun | Mode::Plan => Arc::new(Unheard),
+        }
+    };
+    let requests: Vec<Request> = asked.iter().map(|asked| asked.request.clone()).collect();
+    let done = host.deploy_each(asked, at_once, &audience, interrupt).await;
+    let fault = done.iter().find_map(|one| one.journal.clone());
+    let mut planned = Vec::new();
+    let mut reports = Vec::with_capacity(done.len());
+    for (request, one) in requests.into_iter().zip(done) {
+        planned.extend(one.recording.map(|recording| (request, recording)));
+        reports.push(one.report);
+    }
+    let several = Several::new(reports, named);
+    Looked { several, planned, fault }
+}
+
+/// The answer, on standard output.
+pub(super) fn tell(several: &Several, output: Output) -> Result<(), Fault> {
+    match output {
+        Output::Json => print_json(several),
+        Output::Text => print(&several.render(Style { colour: console::colour_on_stdout(), steps: false })),
+    }
+}
