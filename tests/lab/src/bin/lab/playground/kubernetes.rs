@@ -31,7 +31,7 @@ via = "d601"
 kubeconfig = "k3s.yaml"
 
 [secrets.frontend]
-json = "config.json"
+json = "frontend-auth.json"
 pointer = "/auth"
 "#;
 
@@ -76,7 +76,7 @@ impl<'a> Workloads<'a> {
         let manifests = paths::policies().join("kubernetes");
         let kubeconfig = cluster.kubeconfig_by_manifests(&manifests, prod, "host")?;
         write_secret(&folder.join("k3s.yaml"), &kubeconfig)?;
-        let source = folder.join("config.json");
+        let source = folder.join("frontend-auth.json");
         if !source.exists() {
             let auth =
                 json!({ "username": "operator", "password": "not for use", "sessionSecret": "nor this" });
