@@ -228,6 +228,7 @@ impl Gate {
                     undone,
                     changed: self.changed,
                     held: self.enforcing && Recording::unmet(&self.steps).next().is_some(),
+                    differs: self.steps.iter().any(Step::differs),
                     watcher: &*watcher,
                     interrupt: &self.interrupt,
                     _sealed: Sealed(()),

@@ -101,6 +101,12 @@ impl Step {
         })
     }
 
+    /// Whether it is a verification that did not find what was expected.
+    #[must_use]
+    pub fn differs(&self) -> bool {
+        self.kind == Kind::Verify && (self.outcome.is_err() || self.unsatisfied().is_some())
+    }
+
     /// Whether it is a verification that found what was expected.
     #[must_use]
     pub fn is_satisfied(&self) -> bool {

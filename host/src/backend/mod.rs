@@ -37,6 +37,8 @@ pub enum Backend {
     Predicting(Arc<Sources>),
     /// Plan, and first pass of every live run.
     Observing(Arc<FarSides>),
+    /// The same, and what a deploy would verify is looked at once, as it is now: does the artifact run there already?
+    Comparing(Arc<FarSides>),
     /// Bound to what was observed.
     Live(Arc<FarSides>, Recording),
 }
@@ -90,7 +92,7 @@ impl Backend {
     pub fn pass(&self) -> Pass {
         match self {
             Self::Predicting(_) => Pass::Predicting,
-            Self::Observing(_) => Pass::Observing,
+            Self::Observing(_) | Self::Comparing(_) => Pass::Observing,
             Self::Live(..) => Pass::Live,
         }
     }
@@ -98,7 +100,7 @@ impl Backend {
     /// Refuses, before anything else happens, an operation that a bound pass did not record at this place.
     pub fn admits(&self, seq: u32, operation: &Operation) -> Result<(), Halt> {
         match self {
-            Self::Predicting(_) | Self::Observing(_) => Ok(()),
+            Self::Predicting(_) | Self::Observing(_) | Self::Comparing(_) => Ok(()),
             Self::Live(_, recording) => recording.admits(seq, operation),
         }
     }
@@ -107,7 +109,7 @@ impl Backend {
     #[must_use]
     pub fn observed(&self, seq: u32) -> Option<&Step> {
         match self {
-            Self::Predicting(_) | Self::Observing(_) => None,
+            Self::Predicting(_) | Self::Observing(_) | Self::Comparing(_) => None,
             Self::Live(_, recording) => recording.step(seq),
         }
     }
@@ -117,6 +119,7 @@ impl Backend {
         match self {
             Self::Predicting(secrets) => predict(secrets, &ask).await,
             Self::Observing(far) => observe(far, &ask).await,
+            Self::Comparing(far) => compare(far, &ask).await,
             Self::Live(far, recording) => act(far, recording, &ask).await,
         }
     }
@@ -142,6 +145,14 @@ async fn observe(far: &FarSides, ask: &Ask<'_>) -> Result<Answered, Unreached> {
         }
         Kind::Verify => not_asked(ask.operation).into(),
     })
+}
+
+async fn compare(far: &FarSides, ask: &Ask<'_>) -> Result<Answered, Unreached> {
+    match ask.kind {
+        // What differs is told; how the rest of it is says nothing about the artifact.
+        Kind::Verify if !ask.held && !ask.differs => Ok(Box::pin(far.look(ask)).await?.into()),
+        _ => observe(far, ask).await,
+    }
 }
 
 async fn act(far: &FarSides, recording: &Recording, ask: &Ask<'_>) -> Result<Answered, Unreached> {

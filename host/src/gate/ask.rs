@@ -21,6 +21,8 @@ pub struct Ask<'a> {
     pub changed: bool,
     /// Whether a gate before it ends this run before its first change, so that no far side need be asked anything more.
     pub held: bool,
+    /// Whether a verification before it found something else than what was expected.
+    pub differs: bool,
     /// Who watches.
     pub watcher: &'a dyn Watcher,
     /// When to stop.

@@ -110,6 +110,7 @@ pub fn build(facts: &Facts<'_>, steps: &[Step], foreseen: &[Step], result: Resul
         self_bootstrap_guard: steps.iter().find_map(guard),
         affected_runtime: affected,
         excluded_targets: facts.described.map(|(_, environment)| environment.excludes.clone()).unwrap_or_default(),
+        state: None,
         desired_state: facts.desired.clone(),
         last_deploy: steps.iter().find_map(last_deploy),
         rollback: rollback(facts, previous_commit(steps, facts.commit)),

@@ -17,8 +17,8 @@ pub use build::{Facts, Result as RunResult, build, deploy_command, step_part, wa
 pub use fault::FaultReport;
 pub use parts::{
     BuildPart, DeploymentPart, DesiredPart, ErrorPart, ExpectationPart, GuardPart, LastDeployPart, Looked,
-    ObjectPart, PluginPart, PolicyPart, RegistryPart, RollbackPart, RunPart, SecretsPart, SourcePart,
-    StepDecision, StepOutcome, StepPart, SupportedPart, TargetPart, VerificationPart, Whereabouts,
+    ObjectPart, PluginPart, PolicyPart, RegistryPart, RollbackPart, RunPart, SecretsPart, SourcePart, State,
+    StatePart, StepDecision, StepOutcome, StepPart, SupportedPart, TargetPart, VerificationPart, Whereabouts,
 };
 pub use retention::{RetentionPart, retention_part};
 pub use several::Several;
@@ -189,6 +189,9 @@ pub struct Report {
     /// What the desired state wants there; nothing where there is none, where it does not name the service, and where it
     /// binds nobody.
     pub desired_state: Option<DesiredPart>,
+    /// How what runs stands to the requested commit; nothing where nobody looked.
+    #[serde(default)]
+    pub state: Option<StatePart>,
     /// What the target says was deployed to it last; nothing where it was not asked, or says nothing.
     pub last_deploy: Option<LastDeployPart>,
     /// How to go back.

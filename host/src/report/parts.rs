@@ -433,3 +433,43 @@ impl DesiredPart {
         self.matches || self.reason.is_some()
     }
 }
+
+/// How what runs stands to what is wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StatePart {
+    /// In a word.
+    pub state: State,
+    /// Why; nothing where all is as wanted.
+    pub reason: Option<String>,
+}
+
+/// What of a service runs where it should.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// The registry's very image, deployed as its provenance says, and well.
+    InSync,
+    /// Another commit, as a deploy left it, or nothing.
+    Behind,
+    /// Something that no deploy left there.
+    Drifted,
+    /// What is wanted, and it is not well.
+    Degraded,
+    /// That cannot be told.
+    Unknown,
+}
+
+impl State {
+    /// For people.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::InSync => "in sync",
+            Self::Behind => "behind",
+            Self::Drifted => "drifted",
+            Self::Degraded => "degraded",
+            Self::Unknown => "unknown",
+        }
+    }
+}

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::text::{Style, short, wrapped};
+use super::text::{Style, pending, short, wrapped};
 use super::{Decision, Report, SCHEMA, StepOutcome};
 use crate::names::{Environment, ServiceName};
 
@@ -85,7 +85,11 @@ impl Several {
             );
             wrapped(out, &left, 0)?;
         }
-        for report in self.services.iter().filter(|report| report.error.is_some() || pending(report)) {
+        let told = |report: &&Report| {
+            let reason = report.state.as_ref().is_some_and(|part| part.reason.is_some());
+            report.error.is_some() || pending(report) || reason
+        };
+        for report in self.services.iter().filter(told) {
             write_detail(out, report, style)?;
         }
         Ok(())
@@ -106,7 +110,8 @@ impl Several {
 /// One cell of the table.
 fn words(report: &Report) -> String {
     let gates = if pending(report) { ", pending" } else { "" };
-    format!("{} {}{gates}", short(report.commit.as_str()), report.decision.as_str())
+    let word = report.state.as_ref().map_or(report.decision.as_str(), |part| part.state.words());
+    format!("{} {word}{gates}", short(report.commit.as_str()))
 }
 
 /// Whether a deploy needs an approval.
@@ -114,14 +119,16 @@ fn gated(report: &Report) -> bool {
     report.steps.iter().any(|step| step.operation == "guard.require-approval")
 }
 
-/// Whether a live deploy would wait for something.
-fn pending(report: &Report) -> bool {
-    report.steps.iter().any(|step| step.outcome == StepOutcome::Pending)
-}
-
 fn write_detail(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
     let head = format!("{} → {}", report.service, report.environment);
-    writeln!(out, "\n{}: {}", style.bold(&head), report.decision.as_str())?;
+    let word = report.state.as_ref().map_or(report.decision.as_str(), |part| part.state.words());
+    writeln!(out, "\n{}: {word}", style.bold(&head))?;
+    // Of what is unknown the error below tells why.
+    let reason =
+        report.state.as_ref().and_then(|part| part.reason.as_ref()).filter(|_| report.error.is_none());
+    for line in reason.iter().flat_map(|reason| reason.lines()) {
+        wrapped(out, line, 2)?;
+    }
     for step in report.steps.iter().filter(|step| step.outcome == StepOutcome::Pending) {
         wrapped(out, &format!("pending: {}: {}", step.operation, step.message.as_deref().unwrap_or("")), 2)?;
     }

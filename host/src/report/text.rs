@@ -222,7 +222,7 @@ pub fn step_line(step: &StepPart, style: Style) -> String {
 }
 
 /// Whether a gate would hold a live run.
-fn pending(report: &Report) -> bool {
+pub(super) fn pending(report: &Report) -> bool {
     report.steps.iter().any(|step| step.outcome == StepOutcome::Pending)
 }
 

@@ -1,6 +1,7 @@
 //! One deploy, from the request to the report. This file is the whole flow; everything else is detail.
 
 mod catalogue;
+mod compare;
 mod conclude;
 mod desired;
 mod proof;
@@ -68,6 +69,8 @@ pub struct Request {
     pub override_desired: Option<String>,
     /// What CI says that it published, where that is to be held against the registry.
     pub artifact: Option<Summary>,
+    /// Of a plan: whether what runs is held against it.
+    pub compare: bool,
 }
 
 /// Everything a run works with.
@@ -252,6 +255,7 @@ impl Host {
         }
         match request.mode {
             Mode::DryRun => run.look(Backend::Predicting(Arc::clone(run.far.secrets()))).await,
+            Mode::Plan if request.compare => Ok((run.compare().await?, None)),
             Mode::Plan => run.look(Backend::Observing(Arc::clone(&run.far))).await,
             Mode::Live => Ok((run.live(agreed).await?, None)),
         }
@@ -411,8 +415,11 @@ impl Run<'_> {
                 passed.gate.foresee(change).map_err(unwritten)?;
             }
         }
-        let result =
-            conclude_observed(self.request, &passed.outcome, passed.gate.steps(), passed.gate.foreseen());
+        // What runs otherwise than it will is no reason against a deploy.
+        let steps: Vec<Step> = passed.gate.steps().to_vec();
+        let steps: Vec<Step> =
+            steps.into_iter().filter(|step| !(step.verdict.allowed && step.differs())).collect();
+        let result = conclude_observed(self.request, &passed.outcome, &steps, passed.gate.foreseen());
         if let Some(refused) = republished(self.request, passed.gate.steps()) {
             return Ok(refused);
         }

@@ -27,6 +27,7 @@ fn request(mode: Mode) -> Request {
         on_failure: OnFailure::Leave,
         override_desired: None,
         artifact: None,
+        compare: false,
     }
 }
 

@@ -91,6 +91,7 @@ pub fn request(mode: Mode) -> Result<Request> {
         on_failure: OnFailure::Leave,
         override_desired: None,
         artifact: None,
+        compare: false,
     })
 }
 

@@ -114,3 +114,40 @@ fn a_plan_that_was_not_understood_says_what_and_where() {
     tell("no desired state", &[]);
     insta::assert_snapshot!(told);
 }
+
+#[test]
+fn a_plan_tells_how_what_runs_stands_to_what_is_desired() {
+    let (first, second) = (commit("desired first"), commit("desired second"));
+    let stage = stage(&json!({ "prod": { SERVICE: first } }), Settings::default());
+    stage.publish(&SampleImage::new(SERVICE, &first));
+    stage.publish(&SampleImage::new(SERVICE, &second));
+    let docker = stage.project().docker();
+    let told = |words: &str| {
+        let run = plan(&stage, &[]);
+        assert!(run.text("/services/0/state/reason").contains(words), "{words}: {run:?}");
+        run.text("/services/0/state/state")
+    };
+
+    assert_eq!(told("nothing runs there"), "behind");
+    let run = stage.deploy(&first, &["--run-now"]);
+    assert_eq!(run.outcome(), (0, "deployed".to_owned()), "{run:?}");
+    assert_eq!(told(""), "in-sync");
+    desire(&stage, &json!({ "prod": { SERVICE: second } }).to_string());
+    assert_eq!(told(&format!("runs commit {first}")), "behind");
+
+    desire(&stage, &json!({ "prod": { SERVICE: first } }).to_string());
+    docker.run(&["stop", "--time", "0", "project-manager-backend"]).expect("it is stopped");
+    assert_eq!(told("does not run"), "degraded");
+
+    // The very image, started by hand.
+    docker.run(&["rm", "--force", "project-manager-backend"]).expect("it is gone");
+    let by_hand =
+        ["run", "--detach", "--name", "project-manager-backend", &format!("project-manager:{first}")];
+    docker.run(&by_hand).expect("a container");
+    assert_eq!(told("project-manager-backend"), "drifted");
+    let text = stage.host(&["deploy", "plan"]);
+    assert!(text.stdout.contains(" drifted"), "{text:?}");
+
+    desire(&stage, &json!({ "prod": { SERVICE: commit("desired and never published") } }).to_string());
+    assert_eq!(told("is not in the registry"), "unknown");
+}

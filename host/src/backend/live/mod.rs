@@ -43,7 +43,7 @@ use super::change::Unmade;
 use super::secrets::Sources;
 use crate::answer::{Answer, CallError, Check};
 use crate::artifact::Artifact;
-use crate::config::Config;
+use crate::config::{Config, Limits};
 use crate::gate::ask::Ask;
 use crate::names::{ConfigName, ContainerName, RuntimeName, ServiceName};
 use crate::operation::{Activate, ExpectHealth, HealthTarget, Operation, stamp_prefix};
@@ -58,6 +58,9 @@ pub use machine::Lock;
 use machine::Machine;
 use registry::RegistryClient;
 use site::Site;
+
+/// Longest that a look at what was there before waits for it to be well, in seconds.
+const BRIEF: u64 = 3;
 
 /// Everything that a run can reach. Nothing is connected before it is asked.
 pub struct FarSides {
@@ -265,6 +268,21 @@ impl FarSides {
 
     /// Holds what is there now against what is expected, until it fits or the time is up.
     pub(super) async fn verify(&self, ask: &Ask<'_>) -> Result<Answer, CallError> {
+        self.verify_within(ask, &self.config.limits).await
+    }
+
+    /// The same of something that was there before: what is well answers at once, and nothing else is waited for long.
+    pub(super) async fn look(&self, ask: &Ask<'_>) -> Result<Answer, CallError> {
+        let Limits { health_seconds, rollout_seconds, .. } = self.config.limits;
+        let brief = Limits {
+            health_seconds: health_seconds.min(BRIEF),
+            rollout_seconds: rollout_seconds.min(BRIEF),
+            ..self.config.limits.clone()
+        };
+        self.verify_within(ask, &brief).await
+    }
+
+    async fn verify_within(&self, ask: &Ask<'_>, limits: &Limits) -> Result<Answer, CallError> {
         match ask.operation {
             Operation::InspectContainer(_) | Operation::InspectWorkload(_) => self.read(ask).await,
             Operation::ExpectContainer(call) => {
@@ -278,17 +296,20 @@ impl FarSides {
             }
             Operation::AwaitRollout(call) => {
                 let connected = self.connected(&call.runtime).await?;
-                let limits = &self.config.limits;
                 let awaited = kubernetes::await_rollout(connected, call, limits, ask.watcher, ask.interrupt);
                 Box::pin(awaited).await.map(Answer::Pods)
             }
-            Operation::ExpectHealth(call) => self.health(ask, call).await.map(Answer::Checks),
+            Operation::ExpectHealth(call) => self.health(ask, call, limits).await.map(Answer::Checks),
             other => Err(misplaced(other)),
         }
     }
 
-    async fn health(&self, ask: &Ask<'_>, call: &ExpectHealth) -> Result<Vec<Check>, CallError> {
-        let limits = &self.config.limits;
+    async fn health(
+        &self,
+        ask: &Ask<'_>,
+        call: &ExpectHealth,
+        limits: &Limits,
+    ) -> Result<Vec<Check>, CallError> {
         let checks = match &call.target {
             HealthTarget::Endpoint { name } => {
                 let source = self.endpoint(name).ok_or_else(|| {

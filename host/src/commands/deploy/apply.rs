@@ -12,14 +12,15 @@ use crate::commands::arguments::reason;
 use crate::console;
 use crate::fault::Fault;
 use crate::names::ServiceName;
+use crate::progress::Interrupt;
 use crate::recording::Recording;
-use crate::report::{Decision, Mode};
-use crate::run::{Order, Request};
+use crate::report::{Decision, Mode, Report, Several, State};
+use crate::run::{Host, Order, Request};
 
 /// Bring several services to the commits that the desired state names
 ///
-/// They are deployed at the same time where their targets allow it, and one that fails does not keep the others from it. A
-/// service that needs an approval is left alone unless it is named. Without --dry-run or --run-now it looks at everything,
+/// What is in sync is left alone. The others are deployed at the same time where their targets allow it, and one that fails
+/// does not keep the others from it. A service that needs an approval is left alone unless it is named. Without --dry-run or --run-now it looks at everything,
 /// changes nothing, shows the plan and asks.
 #[derive(Args)]
 #[command(after_help = "\
@@ -74,11 +75,15 @@ pub async fn run(args: &ApplyArgs, global: &Global) -> Result<u8, Fault> {
     let requests: Vec<Request> = requests.into_iter().map(how).collect();
     let interrupt = together::interrupt(mode);
     let named = |service: &ServiceName| args.chosen.names(service);
-    let Looked { several, mut planned, fault } =
-        together::run(&host, requests, named, mode, &interrupt).await;
+    let (settled, requests) = match mode {
+        Mode::DryRun => (Vec::new(), requests),
+        Mode::Plan | Mode::Live => unsettled(&host, requests, &interrupt).await,
+    };
+    let Looked { reports, mut planned, fault } = together::run(&host, requests, mode, &interrupt).await;
+    let several = Several::new(settled.iter().cloned().chain(reports).collect(), named);
     together::tell(&several, global.output)?;
     let code = super::unkept(fault.as_ref(), several.decision.exit_code());
-    if mode != Mode::Plan || several.decision != Decision::Planned {
+    if mode != Mode::Plan || several.decision != Decision::Planned || planned.is_empty() {
         return Ok(code);
     }
     if !can_ask(global.output) {
@@ -105,7 +110,27 @@ pub async fn run(args: &ApplyArgs, global: &Global) -> Result<u8, Fault> {
     let agreed =
         |(request, plan)| Order { request: Request { mode: Mode::Live, ..request }, agreed: Some(plan) };
     let ready: Vec<Order> = ready.into_iter().map(agreed).collect();
-    let Looked { several, fault, .. } = together::run(&host, ready, named, Mode::Live, &interrupt).await;
+    let Looked { reports, fault, .. } = together::run(&host, ready, Mode::Live, &interrupt).await;
+    let several = Several::new(settled.into_iter().chain(reports).collect(), named);
     together::tell(&several, global.output)?;
     Ok(super::unkept(fault.as_ref(), several.decision.exit_code()))
+}
+
+/// What is as it should be is left alone: (reports of that, requests for the others).
+async fn unsettled(
+    host: &Arc<Host>,
+    requests: Vec<Request>,
+    interrupt: &Interrupt,
+) -> (Vec<Report>, Vec<Request>) {
+    let compared = |request: &Request| Request { mode: Mode::Plan, compare: true, ..request.clone() };
+    let compared: Vec<Request> = requests.iter().map(compared).collect();
+    let Looked { reports, .. } = together::run(host, compared, Mode::Plan, interrupt).await;
+    let (mut settled, mut rest) = (Vec::new(), Vec::new());
+    for (request, report) in requests.into_iter().zip(reports) {
+        match report.state.as_ref().map(|part| part.state) {
+            Some(State::InSync) => settled.push(report),
+            _ => rest.push(request),
+        }
+    }
+    (settled, rest)
 }

@@ -44,6 +44,7 @@ impl ChosenArgs {
             on_failure: OnFailure::Leave,
             override_desired: None,
             artifact: None,
+            compare: false,
         };
         Ok(wanted.triples(desired)?.into_iter().map(request).collect())
     }

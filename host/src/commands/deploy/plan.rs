@@ -8,9 +8,10 @@ use super::chosen::ChosenArgs;
 use super::together::{self, Looked};
 use crate::commands::Global;
 use crate::fault::Fault;
-use crate::report::Mode;
+use crate::report::{Mode, Several};
+use crate::run::Request;
 
-/// Show what deploying several services would do; nothing is changed
+/// Show what deploying several services would do, and how what runs stands to that; nothing is changed
 ///
 /// Commits come from the desired state, `desired` under `[catalog]` in host.toml, or from --commit.
 #[derive(Args)]
@@ -40,8 +41,11 @@ pub async fn run(args: &PlanArgs, global: &Global) -> Result<u8, Fault> {
     let host = Arc::new(global.host()?);
     let mode = if args.offline { Mode::DryRun } else { Mode::Plan };
     let requests = args.chosen.requests(args.env.as_deref(), &host, mode)?;
+    let compared = |request: Request| Request { compare: !args.offline, ..request };
+    let requests: Vec<Request> = requests.into_iter().map(compared).collect();
     let interrupt = together::interrupt(mode);
-    let Looked { several, fault, .. } = together::run(&host, requests, |_| true, mode, &interrupt).await;
+    let Looked { reports, fault, .. } = together::run(&host, requests, mode, &interrupt).await;
+    let several = Several::new(reports, |_| true);
     together::tell(&several, global.output)?;
     Ok(super::unkept(fault.as_ref(), several.decision.exit_code()))
 }

@@ -7,10 +7,9 @@ use crate::commands::{Output, print, print_json};
 use crate::console::{self, Named};
 use crate::fault::Fault;
 use crate::gate::{Audience, Unheard};
-use crate::names::ServiceName;
 use crate::progress::Interrupt;
 use crate::recording::Recording;
-use crate::report::{Mode, Several, Style};
+use crate::report::{Mode, Report, Several, Style};
 use crate::run::{Host, Order, Request};
 
 /// How many services are looked at, or deployed, together where that means waiting for far sides.
@@ -18,8 +17,8 @@ const AT_ONCE: usize = 16;
 
 /// What came of several.
 pub(super) struct Looked {
-    /// The answer.
-    pub several: Several,
+    /// In their order.
+    pub reports: Vec<Report>,
     /// Those that went through a pass that only looks, with what it found.
     pub planned: Vec<(Request, Recording)>,
     /// Why one of them is not in the journal.
@@ -31,11 +30,10 @@ pub(super) fn interrupt(mode: Mode) -> Interrupt {
     if mode == Mode::DryRun { Interrupt::pair().1 } else { listen() }
 }
 
-/// All of them in this mode, as many at a time as is good. Of those that need an approval only the `named` ones count.
+/// All of them in this mode, as many at a time as is good.
 pub(super) async fn run(
     host: &Arc<Host>,
     asked: Vec<impl Into<Order>>,
-    named: impl Fn(&ServiceName) -> bool,
     mode: Mode,
     interrupt: &Interrupt,
 ) -> Looked {
@@ -60,8 +58,7 @@ pub(super) async fn run(
         planned.extend(one.recording.map(|recording| (request, recording)));
         reports.push(one.report);
     }
-    let several = Several::new(reports, named);
-    Looked { several, planned, fault }
+    Looked { reports, planned, fault }
 }
 
 /// The answer, on standard output.

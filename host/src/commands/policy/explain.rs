@@ -124,6 +124,7 @@ pub async fn run(args: &ExplainArgs, global: &Global) -> Result<u8, Fault> {
         on_failure: OnFailure::Rollback,
         override_desired: None,
         artifact: None,
+        compare: false,
     };
     let host = global.host()?;
     let done = host.deploy(&request, None, Arc::new(Console::new(mode)), Interrupt::pair().1).await?;

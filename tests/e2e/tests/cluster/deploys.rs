@@ -148,3 +148,30 @@ fn cluster_rights_that_are_revoked_in_a_rollout_are_named() {
     );
     assert!(run.text("/error/message").contains("NOT taken back: kubernetes.patch"), "{}", run.stdout);
 }
+
+#[test]
+fn cluster_a_plan_tells_how_what_runs_stands_to_a_commit() {
+    let d601 = d601();
+    let scene = Scene::set(&d601, "");
+    let (workload, first) = scene.running("planned first", |workload| workload);
+    let (second, _) = scene.published("planned second", |image| image);
+    let told = |commit: &str, words: &str| {
+        let arguments =
+            ["deploy", "plan", "--env", "dev", "--service", SERVICE, "--commit", commit, "--output", "json"];
+        let run = scene.stage.host(&arguments);
+        assert!(run.text("/services/0/state/reason").contains(words), "{words}: {run:?}");
+        run.text("/services/0/state/state")
+    };
+    assert_eq!(told(&first, "nothing on the target says which deploy"), "drifted", "it was started by hand");
+
+    let run = scene.deploy(&second, &["--run-now"]);
+    assert_eq!(run.outcome(), (0, "deployed".to_owned()), "{}{}", run.stdout, run.stderr);
+    assert_eq!(told(&second, ""), "in-sync");
+    assert_eq!(told(&first, &format!("runs commit {second}")), "behind");
+
+    let theirs = format!("{DEPLOYMENT}=127.0.0.1:5000/unidesk/{SERVICE}:{first}");
+    let set = ["--namespace", NAMESPACE, "set", "image", "deployment", DEPLOYMENT, &theirs];
+    scene.cluster.kubectl(&set).expect("kubectl");
+    scene.cluster.rolled_out(&workload).expect("its pods");
+    assert_eq!(told(&second, &first), "drifted", "it was set by hand");
+}

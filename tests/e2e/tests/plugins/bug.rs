@@ -62,6 +62,7 @@ fn deploy(stage: &Stage, commit: &str, at: At) -> Report {
         on_failure: OnFailure::Rollback,
         override_desired: None,
         artifact: None,
+        compare: false,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let (_sender, interrupt) = Interrupt::pair();

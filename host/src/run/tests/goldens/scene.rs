@@ -106,6 +106,7 @@ impl Scene {
             on_failure: OnFailure::Leave,
             override_desired: None,
             artifact: None,
+            compare: false,
         };
         let environment = EnvironmentFacts {
             name: parsed("prod"),
