@@ -177,6 +177,14 @@ impl Stage {
     fn clear(&self) {
         self.project.remove().expect("a project that can be removed");
         let docker = self.bench.docker();
+        // A test may have started one by hand, which Compose knows nothing of.
+        for container in SERVICES.map(|service| service.container) {
+            if docker.container(container).expect("what runs").is_some() {
+                docker
+                    .run(&["rm", "--force", "--volumes", container])
+                    .expect("a container that can be removed");
+            }
+        }
         let mut names: Vec<_> = SERVICES.iter().flat_map(|one| [one.name, one.image]).collect();
         names.dedup();
         let deployed =
