@@ -303,7 +303,10 @@ impl Operation {
                     },
                 })
                 .collect(),
-            Self::RequireApproval { .. } | Self::RequireOutside { .. } | Self::Hold { .. } => Vec::new(),
+            Self::RequireApproval { .. }
+            | Self::RequireOutside { .. }
+            | Self::RequirePinned
+            | Self::Hold { .. } => Vec::new(),
             Self::Diagnose(far_side) => {
                 one(Action::Diagnose, Resource::new(ResourceType::FarSide, far_side.id()))
             }

@@ -18,6 +18,7 @@ use crate::answer::{Answer, CallError};
 use crate::artifact::Artifact;
 use crate::backend::{Answered, Backend, Unreached};
 use crate::journal::Log;
+use crate::names::Commit;
 use crate::operation::{ArtifactRef, Kind, Operation};
 use crate::policy::{BuiltIn, Context, Decision, Policy, Principal, Request};
 use crate::progress::{Interrupt, Unwatched, Watcher};
@@ -64,6 +65,7 @@ pub struct Gate {
     interrupt: Interrupt,
     call_limit: u64,
     enforcing: bool,
+    pinned: Option<Commit>,
     /// How many steps came before this door's first.
     before: u32,
     steps: Vec<Step>,
@@ -92,6 +94,7 @@ impl Gate {
             interrupt,
             call_limit,
             enforcing: false,
+            pinned: None,
             before: 0,
             steps: Vec::new(),
             foreseen: Vec::new(),
@@ -111,6 +114,12 @@ impl Gate {
     pub fn enforcing(mut self) -> Self {
         self.enforcing = true;
         self
+    }
+
+    /// The commit that the desired state names for what is deployed.
+    #[must_use]
+    pub fn pinned(self, pinned: Option<Commit>) -> Self {
+        Self { pinned, ..self }
     }
 
     /// What passed so far.
@@ -229,6 +238,7 @@ impl Gate {
                     changed: self.changed,
                     held: self.enforcing && Recording::unmet(&self.steps).next().is_some(),
                     differs: self.steps.iter().any(Step::differs),
+                    pinned: self.pinned.as_ref(),
                     watcher: &*watcher,
                     interrupt: &self.interrupt,
                     _sealed: Sealed(()),

@@ -366,6 +366,9 @@ pub enum Operation {
         /// Containers or pods by name.
         workloads: Vec<ConfigName>,
     },
+    /// The desired state must name a commit of the service, in the environment that is deployed to.
+    #[serde(rename = "guard.require-pinned")]
+    RequirePinned,
     /// Live deploys are blocked.
     #[serde(rename = "guard.hold")]
     Hold {
@@ -415,6 +418,7 @@ impl Operation {
             Self::RequireSecrets { .. } => "guard.require-secrets",
             Self::RequireApproval { .. } => "guard.require-approval",
             Self::RequireOutside { .. } => "guard.require-outside",
+            Self::RequirePinned => "guard.require-pinned",
             Self::Hold { .. } => "guard.hold",
             Self::Diagnose(_) => "host.diagnose",
             Self::ReadRuns { .. } => "host.runs",
@@ -448,6 +452,7 @@ impl Operation {
             Self::RequireSecrets { .. }
             | Self::RequireApproval { .. }
             | Self::RequireOutside { .. }
+            | Self::RequirePinned
             | Self::Hold { .. } => Kind::Gate,
         }
     }
@@ -516,6 +521,7 @@ impl Operation {
             Self::RequireOutside { workloads } => {
                 workloads.iter().map(ConfigName::as_str).collect::<Vec<_>>().join(", ")
             }
+            Self::RequirePinned => "the desired state".to_owned(),
             Self::Hold { .. } => "live".to_owned(),
             Self::Diagnose(far_side) => far_side.id(),
             Self::ReadRuns { runtime, .. } => format!("runs/{runtime}"),

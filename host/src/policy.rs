@@ -167,6 +167,14 @@ pub struct Context {
     pub weekday: Weekday,
     /// Minutes since midnight in that zone, 0 to 1439.
     pub minute_of_day: u16,
+    /// Whether the commit was verified in the environment that goes before this one, or none does.
+    #[serde(default = "in_order")]
+    pub verified_before: bool,
+}
+
+/// A test of rules that says nothing of it is about a deploy that keeps the order.
+fn in_order() -> bool {
+    true
 }
 
 /// One question: may this one do this to that, now? Kept with a run, so that it can be judged again later.

@@ -20,6 +20,15 @@ pub async fn judge(secrets: &Sources, reach: Reach, ask: &Ask<'_>) -> Result<Gat
             "it is not known whether this program runs inside one of: {}",
             workloads.iter().map(ConfigName::as_str).collect::<Vec<_>>().join(", ")
         ),
+        Operation::RequirePinned => match ask.pinned {
+            Some(commit) => {
+                let reason = format!("the desired state pins commit {commit}");
+                return Ok(GateState { met: true, reason, secrets: None });
+            }
+            None => "the desired state pins no commit of it for this environment: add it to the file that `desired` under \
+                     [catalog] in host.toml names"
+                .to_owned(),
+        },
         Operation::RequireSecrets { source, keys, runtime } => {
             return secrets.judge(source, runtime, keys, reach, ask.interrupt).await;
         }

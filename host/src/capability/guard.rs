@@ -33,6 +33,10 @@ impl Host for Guest {
         self.declare(Operation::RequireOutside { workloads })
     }
 
+    fn require_pinned(&mut self) -> Result<(), Refusal> {
+        self.declare(Operation::RequirePinned)
+    }
+
     fn hold(&mut self, reason: String) -> Result<(), Refusal> {
         self.declare(Operation::Hold { reason: plain(&reason, LONGEST) })
     }

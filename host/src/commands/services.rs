@@ -94,6 +94,7 @@ fn in_a_word(row: &GateRow) -> String {
         GateKind::Approval => format!("{} approves", row.of.join(", ")),
         GateKind::Outside => "from outside".to_owned(),
         GateKind::Secrets => "secrets".to_owned(),
+        GateKind::Pinned => "pinned".to_owned(),
         GateKind::Hold => "held".to_owned(),
     }
 }

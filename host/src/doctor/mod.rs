@@ -20,7 +20,7 @@ use futures_util::future::{BoxFuture, join_all};
 pub use answer::{Check, Diagnosis, Health};
 
 use crate::answer::{Answer, CallError};
-use crate::backend::live::FarSides;
+use crate::backend::live::{Connections, FarSides};
 use crate::config::Config;
 use crate::diagnosis::{FarSide, Finding};
 use crate::fault::Fault;
@@ -104,7 +104,7 @@ pub async fn examine(
     let policy = Arc::new(loaded.or_else(|_| Policy::unusable())?);
     let doctor = Doctor {
         config: Arc::clone(config),
-        far: Arc::new(FarSides::new(config)),
+        far: Arc::new(FarSides::new(Arc::new(Connections::new(config)))),
         requester: requester.to_owned(),
         broken,
         policy,
@@ -227,7 +227,7 @@ impl Doctor<'_> {
         let asking = Asking {
             policy: &self.policy,
             built_in: BuiltIn::Doctor,
-            context: circumstances(&self.config.zone, &self.requester, None),
+            context: circumstances(&self.config.zone, &self.requester, None, true),
             far: &self.far,
         };
         let asked = asking.ask(Operation::Diagnose(far_side));

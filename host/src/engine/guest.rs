@@ -61,6 +61,8 @@ pub struct EnvironmentFacts {
     pub affects: Vec<String>,
     /// What it never touches.
     pub excludes: Vec<String>,
+    /// Where a commit is tried before it comes here.
+    pub after: Option<Environment>,
 }
 
 /// The plugin's own words about an end that is no success.
@@ -286,6 +288,10 @@ fn descriptor(which: &Which, text: wit::Descriptor) -> Result<Descriptor, Plugin
                 runtime: RuntimeName::parse(&one.runtime).map_err(|error| wrong(error.to_string()))?,
                 affects: one.affects.iter().take(MOST).map(|name| shortened(name)).collect(),
                 excludes: one.excludes.iter().take(MOST).map(|name| shortened(name)).collect(),
+                after: one
+                    .after
+                    .map(|name| Environment::parse(&name).map_err(|error| wrong(error.to_string())))
+                    .transpose()?,
             })
         })
         .collect::<Result<Vec<_>, PluginFault>>()?;

@@ -100,7 +100,7 @@ fn json(u: Bytes<'_, '_>, depth: usize) -> Result<Value> {
 }
 
 fn operation(u: Bytes<'_, '_>, undo: bool) -> Result<Operation> {
-    Ok(match u.int_in_range(0..=if undo { 14 } else { 13 })? {
+    Ok(match u.int_in_range(0..=if undo { 15 } else { 14 })? {
         0 => Operation::Resolve(Resolve {
             service: dashed(u)?,
             commit: commit(u)?,
@@ -166,6 +166,7 @@ fn operation(u: Bytes<'_, '_>, undo: bool) -> Result<Operation> {
         11 => Operation::RequireApproval { role: tame(u)? },
         12 => Operation::RequireOutside { workloads: list::<ConfigName>(u, 1, tame)? },
         13 => Operation::Hold { reason: text(u)? },
+        14 => Operation::RequirePinned,
         _ => Operation::Undo { change: Box::new(operation(u, false)?) },
     })
 }

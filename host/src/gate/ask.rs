@@ -1,6 +1,7 @@
 //! How the gate asks.
 
 use crate::artifact::Artifact;
+use crate::names::Commit;
 use crate::operation::{Kind, Operation};
 use crate::progress::{Interrupt, Watcher};
 use crate::step::Step;
@@ -23,6 +24,8 @@ pub struct Ask<'a> {
     pub held: bool,
     /// Whether a verification before it found something else than what was expected.
     pub differs: bool,
+    /// The commit that the desired state names for what is deployed.
+    pub pinned: Option<&'a Commit>,
     /// Who watches.
     pub watcher: &'a dyn Watcher,
     /// When to stop.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::backend::live::FarSides;
+use crate::backend::live::{Connections, FarSides};
 use crate::config::{Chosen, Config};
 use crate::journal::{Begin, Journal, OnFailure, RunLog};
 use crate::names::{
@@ -64,7 +64,7 @@ impl Scene {
             policy,
             subject(),
             log,
-            backend(Arc::new(FarSides::new(&config))),
+            backend(Arc::new(FarSides::new(Arc::new(Connections::new(&config))))),
             Arc::new(Nobody),
             interrupt,
             10,
@@ -110,6 +110,7 @@ fn subject() -> Subject {
             operator: "tester".to_owned(),
             weekday: Weekday::Monday,
             minute_of_day: 600,
+            verified_before: true,
         },
     }
 }

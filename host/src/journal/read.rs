@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::Journal;
 use crate::fault::Fault;
+use crate::names::{Commit, Environment, ServiceName};
 
 /// One run, in a line.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -91,6 +92,25 @@ impl Journal {
                 .collect()
         };
         read().map_err(|error| self.fault(&error))
+    }
+
+    /// The newest live run that deployed a commit to an environment: (id, when it ended).
+    pub fn deployed(
+        &self,
+        service: &ServiceName,
+        environment: &Environment,
+        commit: &Commit,
+    ) -> Result<Option<(String, String)>, Fault> {
+        let found = self
+            .db()
+            .query_row(
+                "SELECT id, finished FROM run WHERE service = ?1 AND environment = ?2 AND commit_sha = ?3
+                 AND mode = 'live' AND decision = 'deployed' ORDER BY started DESC LIMIT 1",
+                params![service.as_str(), environment.as_str(), commit.as_str()],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .optional();
+        found.map_err(|error| self.fault(&error))
     }
 
     /// Whether it has the run with exactly this id.

@@ -141,17 +141,20 @@ fn owners(share: Option<&Share>, vocabulary: &Vocabulary) -> Result<HashSet<Enti
 
 fn circumstances(context: &super::Context, vocabulary: &Vocabulary) -> Result<Context, String> {
     let environment = context.environment.as_ref();
-    let environment = environment
-        .map(|name| vocabulary.uid("Environment", name.as_str()))
-        .transpose()?
-        .map(|uid| ("environment".to_owned(), RestrictedExpression::new_entity_uid(uid)));
+    let environment =
+        environment.map(|name| vocabulary.uid("Environment", name.as_str())).transpose()?.map(|uid| {
+            [
+                ("environment".to_owned(), RestrictedExpression::new_entity_uid(uid)),
+                ("verifiedBefore".to_owned(), RestrictedExpression::new_bool(context.verified_before)),
+            ]
+        });
     let weekday = vocabulary.uid("Weekday", context.weekday.as_str())?;
     let moment = [
         text("operator", &context.operator),
         ("weekday".to_owned(), RestrictedExpression::new_entity_uid(weekday)),
         ("minuteOfDay".to_owned(), RestrictedExpression::new_long(context.minute_of_day.into())),
     ];
-    Context::from_pairs(environment.into_iter().chain(moment)).map_err(|error| error.to_string())
+    Context::from_pairs(environment.into_iter().flatten().chain(moment)).map_err(|error| error.to_string())
 }
 
 fn text(name: &str, value: &str) -> (String, RestrictedExpression) {

@@ -166,6 +166,7 @@ struct Values {
     digests: Vec<Digest>,
     weekdays: Vec<Weekday>,
     minutes: Vec<u16>,
+    verified: Vec<bool>,
 }
 
 impl Values {
@@ -189,17 +190,22 @@ impl Values {
             minutes
                 .extend(beside.filter_map(|minute| u16::try_from(minute).ok()).filter(|one| *one < 24 * 60));
         }
-        Some(Self { operators, digests, weekdays, minutes })
+        let verified =
+            if named.attributes.contains("verifiedBefore") { vec![true, false] } else { vec![true] };
+        Some(Self { operators, digests, weekdays, minutes, verified })
     }
 
     fn contexts(&self, environment: Option<&Environment>) -> impl Iterator<Item = Context> {
         self.operators.iter().flat_map(move |operator| {
             self.weekdays.iter().flat_map(move |weekday| {
-                self.minutes.iter().map(move |minute| Context {
-                    environment: environment.cloned(),
-                    operator: operator.clone(),
-                    weekday: *weekday,
-                    minute_of_day: *minute,
+                self.minutes.iter().flat_map(move |minute| {
+                    self.verified.iter().map(move |verified| Context {
+                        environment: environment.cloned(),
+                        operator: operator.clone(),
+                        weekday: *weekday,
+                        minute_of_day: *minute,
+                        verified_before: *verified,
+                    })
                 })
             })
         })

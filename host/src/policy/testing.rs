@@ -85,6 +85,7 @@ struct Different {
     operator: Option<String>,
     weekday: Option<Weekday>,
     minute_of_day: Option<u16>,
+    verified_before: Option<bool>,
 }
 
 /// A resource; its group follows from it.
@@ -213,7 +214,7 @@ fn asking(case: &Case, usual: &Principal) -> Principal {
 fn request(case: &Case, usual: &Principal, context: &Context) -> Request {
     let principal = asking(case, usual);
     let Target { kind, ref id } = case.resource;
-    let Different { environment, operator, weekday, minute_of_day } = &case.context;
+    let Different { environment, operator, weekday, minute_of_day, verified_before } = &case.context;
     let usual = context;
     Request {
         access: Access { action: case.action, resource: Resource::asked_by(principal.plugin(), kind, id) },
@@ -223,6 +224,7 @@ fn request(case: &Case, usual: &Principal, context: &Context) -> Request {
             operator: operator.as_ref().unwrap_or(&usual.operator).clone(),
             weekday: weekday.unwrap_or(usual.weekday),
             minute_of_day: minute_of_day.unwrap_or(usual.minute_of_day),
+            verified_before: verified_before.unwrap_or(usual.verified_before),
         },
     }
 }

@@ -92,6 +92,7 @@ fn request(plugin: &str, action: Action, kind: ResourceType, id: &str) -> Reques
             operator: "operator".to_owned(),
             weekday: Weekday::Monday,
             minute_of_day: 600,
+            verified_before: true,
         },
     }
 }

@@ -7,7 +7,7 @@ use super::parts::DIGEST_SOURCE;
 use super::{
     BuildPart, Decision, DeploymentPart, DesiredPart, ErrorPart, ExpectationPart, GuardPart, Looked, Mode,
     ObjectPart, PluginPart, PolicyPart, RegistryPart, Report, RollbackPart, RunPart, SCHEMA, SecretsPart,
-    SourcePart, StepDecision, StepOutcome, StepPart, TargetPart, VerificationPart, Whereabouts,
+    SourcePart, StepDecision, StepOutcome, StepPart, TargetPart, VerificationPart, VerifiedPart, Whereabouts,
     retention_part,
 };
 use crate::answer::{Answer, CallError, Literal};
@@ -45,6 +45,8 @@ pub struct Facts<'a> {
     pub flags: &'a str,
     /// What the desired state says.
     pub desired: Option<DesiredPart>,
+    /// Whether the commit was verified in the environment that goes before.
+    pub verified: Option<VerifiedPart>,
     /// What was asked for the case of a failure.
     pub on_failure: OnFailure,
     /// The argument vector that a change runs, if it runs a program.
@@ -112,6 +114,7 @@ pub fn build(facts: &Facts<'_>, steps: &[Step], foreseen: &[Step], result: Resul
         excluded_targets: facts.described.map(|(_, environment)| environment.excludes.clone()).unwrap_or_default(),
         state: None,
         desired_state: facts.desired.clone(),
+        verified_before: facts.verified.clone(),
         last_deploy: steps.iter().find_map(last_deploy),
         rollback: rollback(facts, previous_commit(steps, facts.commit)),
         steps: steps.iter().map(|step| step_part(step, (facts.argv)(&step.operation))).collect(),

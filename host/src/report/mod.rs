@@ -18,7 +18,8 @@ pub use fault::FaultReport;
 pub use parts::{
     BuildPart, DeploymentPart, DesiredPart, ErrorPart, ExpectationPart, GuardPart, LastDeployPart, Looked,
     ObjectPart, PluginPart, PolicyPart, RegistryPart, RollbackPart, RunPart, SecretsPart, SourcePart, State,
-    StatePart, StepDecision, StepOutcome, StepPart, SupportedPart, TargetPart, VerificationPart, Whereabouts,
+    StatePart, StepDecision, StepOutcome, StepPart, SupportedPart, TargetPart, VerificationPart,
+    VerifiedPart, Whereabouts,
 };
 pub use retention::{RetentionPart, retention_part};
 pub use several::Several;
@@ -59,6 +60,8 @@ impl Mode {
 pub enum Decision {
     /// A dry run or a plan went through.
     Planned,
+    /// The requested commit runs already, and everything proves it; nothing was done.
+    InSync,
     /// The requested commit runs, and everything proves it.
     Deployed,
     /// It did not work.
@@ -88,7 +91,7 @@ impl Decision {
     #[must_use]
     pub fn exit_code(self) -> u8 {
         match self {
-            Self::Planned | Self::Deployed => 0,
+            Self::Planned | Self::InSync | Self::Deployed => 0,
             Self::Failed | Self::RolledBack => 1,
             Self::Blocked | Self::Denied | Self::Unsupported => 3,
             Self::InfraBlocked => 4,
@@ -102,18 +105,19 @@ impl Decision {
     #[must_use]
     pub fn severity(self) -> u8 {
         match self {
-            Self::Planned => 0,
-            Self::Deployed => 1,
-            Self::Unsupported => 2,
-            Self::Blocked => 3,
-            Self::Denied => 4,
-            Self::InfraBlocked => 5,
-            Self::Stale => 6,
-            Self::Diverged => 7,
-            Self::Degraded => 8,
-            Self::RolledBack => 9,
-            Self::Failed => 10,
-            Self::Interrupted => 11,
+            Self::InSync => 0,
+            Self::Planned => 1,
+            Self::Deployed => 2,
+            Self::Unsupported => 3,
+            Self::Blocked => 4,
+            Self::Denied => 5,
+            Self::InfraBlocked => 6,
+            Self::Stale => 7,
+            Self::Diverged => 8,
+            Self::Degraded => 9,
+            Self::RolledBack => 10,
+            Self::Failed => 11,
+            Self::Interrupted => 12,
         }
     }
 
@@ -122,6 +126,7 @@ impl Decision {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Planned => "planned",
+            Self::InSync => "in-sync",
             Self::Deployed => "deployed",
             Self::Failed => "failed",
             Self::RolledBack => "rolled-back",
@@ -189,6 +194,9 @@ pub struct Report {
     /// What the desired state wants there; nothing where there is none, where it does not name the service, and where it
     /// binds nobody.
     pub desired_state: Option<DesiredPart>,
+    /// Whether the commit was verified in the environment that goes before; nothing where none does.
+    #[serde(default)]
+    pub verified_before: Option<VerifiedPart>,
     /// How what runs stands to the requested commit; nothing where nobody looked.
     #[serde(default)]
     pub state: Option<StatePart>,

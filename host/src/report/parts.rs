@@ -434,6 +434,17 @@ impl DesiredPart {
     }
 }
 
+/// Whether the commit was tried where it has to be tried first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct VerifiedPart {
+    /// Where.
+    pub environment: Environment,
+    /// Whether a deploy of it was proved there.
+    pub verified: bool,
+    /// What says so, or what speaks against it.
+    pub evidence: String,
+}
+
 /// How what runs stands to what is wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

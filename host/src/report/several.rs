@@ -32,7 +32,7 @@ impl Several {
     pub fn new(reports: Vec<Report>, named: impl Fn(&ServiceName) -> bool) -> Self {
         let waits = |report: &Report| {
             !named(&report.service)
-                && matches!(report.decision, Decision::Planned | Decision::Blocked)
+                && matches!(report.decision, Decision::InSync | Decision::Planned | Decision::Blocked)
                 && gated(report)
         };
         let (gated, services): (Vec<_>, Vec<_>) = reports.into_iter().partition(waits);

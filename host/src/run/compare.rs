@@ -20,21 +20,28 @@ impl Run<'_> {
         let outcome = if differs { Ok(Outcome::Deployed) } else { outcome };
         let mut passed = Passed { outcome, gate };
         let result = self.observed(&mut passed)?;
-        let planned = result.decision == Decision::Planned;
-        let why = result.error.as_ref().map(|error| error.message.clone());
         let report = self.report(passed.gate.steps(), passed.gate.foreseen(), result);
-        let state = if planned {
-            Some(state(passed.gate.steps(), report.last_deploy.as_ref()))
-        } else {
-            // What is there does not fit what a deploy would do with it: no deploy left it so.
-            let unfit = |step: &Step| {
-                step.kind == Kind::Change && matches!(step.outcome, Err(CallError::Mismatch(_)))
-            };
-            let unfit = passed.gate.steps().iter().any(unfit);
-            Some(StatePart { state: if unfit { State::Drifted } else { State::Unknown }, reason: why })
-        };
-        Ok(Report { state, ..report })
+        Ok(compared(report, passed.gate.steps()))
     }
+}
+
+/// What a pass that compared comes to.
+pub(super) fn compared(report: Report, steps: &[Step]) -> Report {
+    if report.decision != Decision::Planned {
+        // What is there does not fit what a deploy would do with it: no deploy left it so.
+        let unfit =
+            |step: &Step| step.kind == Kind::Change && matches!(step.outcome, Err(CallError::Mismatch(_)));
+        let state = if steps.iter().any(unfit) { State::Drifted } else { State::Unknown };
+        let reason = report.error.as_ref().map(|error| error.message.clone());
+        return Report { state: Some(StatePart { state, reason }), ..report };
+    }
+    let state = state(steps, report.last_deploy.as_ref());
+    let report = if state.state == State::InSync {
+        Report { decision: Decision::InSync, recommended_action: None, ..report }
+    } else {
+        report
+    };
+    Report { state: Some(state), ..report }
 }
 
 /// From what was verified, in the order of what it says about the artifact: the image, what was stamped, and only then

@@ -5,6 +5,7 @@ use super::conclude::ended;
 use super::{Host, Request};
 use crate::config::Desired;
 use crate::fault::Fault;
+use crate::names::Commit;
 use crate::report::{Decision, DesiredPart, Mode, RunResult};
 
 /// The environment that the desired state binds.
@@ -23,16 +24,20 @@ impl Host {
         self.desired.get_or_init(read).as_ref().map(Option::as_ref).map_err(Clone::clone)
     }
 
+    /// The commit that it names for what is deployed, whichever environment that is.
+    pub(super) fn pinned(&self, request: &Request) -> Result<Option<Commit>, Fault> {
+        let desired = self.desired()?;
+        Ok(desired.and_then(|desired| desired.commit(&request.environment, &request.service)).cloned())
+    }
+
     /// What the desired state says of a request that it binds.
     pub(super) fn wanted(&self, request: &Request) -> Result<Option<DesiredPart>, Fault> {
         if request.environment.as_str() != BOUND {
             return Ok(None);
         }
-        let desired = self.desired()?;
-        let wanted = desired.and_then(|desired| desired.commit(&request.environment, &request.service));
-        Ok(wanted.map(|commit| DesiredPart {
-            commit: commit.clone(),
-            matches: *commit == request.commit,
+        Ok(self.pinned(request)?.map(|commit| DesiredPart {
+            matches: commit == request.commit,
+            commit,
             reason: request.override_desired.clone(),
         }))
     }

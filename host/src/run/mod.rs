@@ -1,5 +1,6 @@
 //! One deploy, from the request to the report. This file is the whole flow; everything else is detail.
 
+mod before;
 mod catalogue;
 mod compare;
 mod conclude;
@@ -16,7 +17,7 @@ mod wait;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::backend::Backend;
-use crate::backend::live::FarSides;
+use crate::backend::live::{Connections, FarSides};
 use crate::capability::Asked;
 use crate::config::{Catalogue, Config, Desired, Summary};
 use crate::engine::{Descriptor, Engine, EnvironmentFacts, Loaded, Outcome, Stop};
@@ -31,7 +32,8 @@ use crate::progress::Interrupt;
 use crate::provenance::Mark;
 use crate::recording::Recording;
 use crate::report::{
-    Decision, Facts, Mode, PluginPart, Report, RunResult, SupportedPart, build, deploy_command, way_back_flag,
+    Decision, Facts, Mode, PluginPart, Report, RunResult, SupportedPart, VerifiedPart, build, deploy_command,
+    way_back_flag,
 };
 use crate::step::Step;
 use crate::timing;
@@ -119,6 +121,8 @@ struct Run<'a> {
     descriptor: Descriptor,
     environment: EnvironmentFacts,
     subject: Subject,
+    /// Whether the commit was verified in the environment that goes before.
+    verified: Option<VerifiedPart>,
     log: RunLog,
     far: Arc<FarSides>,
     audience: Arc<dyn Audience>,
@@ -190,17 +194,24 @@ impl Host {
         audience: Arc<dyn Audience>,
         interrupt: Interrupt,
     ) -> Result<Done, Fault> {
-        let log = self.journal()?.begin(&Begin {
-            service: &request.service,
-            environment: &request.environment,
-            commit: &request.commit,
-            mode: request.mode.as_str(),
-            batched: request.mode == Mode::DryRun,
-            requester: &self.requester,
-            on_failure: request.on_failure,
-            policy: self.policy.digest(),
-        })?;
-        let ended = self.run(request, agreed, &log, audience, interrupt).await;
+        self.deploy_by(self.connections(), request, agreed, audience, interrupt).await
+    }
+
+    /// New ways to the far sides.
+    fn connections(&self) -> Arc<Connections> {
+        Arc::new(Connections::new(&self.config))
+    }
+
+    async fn deploy_by(
+        &self,
+        to: Arc<Connections>,
+        request: &Request,
+        agreed: Option<&Recording>,
+        audience: Arc<dyn Audience>,
+        interrupt: Interrupt,
+    ) -> Result<Done, Fault> {
+        let log = self.begin(request)?;
+        let ended = self.run(to, request, agreed, &log, audience, interrupt).await;
         let (report, recording) = match ended {
             Ok(ended) => ended,
             Err(fault) => {
@@ -215,17 +226,53 @@ impl Host {
         Ok(Done { report, recording, journal })
     }
 
+    fn begin(&self, request: &Request) -> Result<RunLog, Fault> {
+        self.journal()?.begin(&Begin {
+            service: &request.service,
+            environment: &request.environment,
+            commit: &request.commit,
+            mode: request.mode.as_str(),
+            batched: request.mode == Mode::DryRun,
+            requester: &self.requester,
+            on_failure: request.on_failure,
+            policy: self.policy.digest(),
+        })
+    }
+
     async fn run(
         &self,
+        to: Arc<Connections>,
         request: &Request,
         agreed: Option<&Recording>,
         log: &RunLog,
         audience: Arc<dyn Audience>,
         interrupt: Interrupt,
     ) -> Result<(Report, Option<Recording>), Fault> {
+        let run = match self.prepared(Arc::clone(&to), request, log, audience, interrupt.clone())? {
+            Ok(run) => run.after_what_goes_before(&to, &interrupt).await?,
+            Err(report) => return Ok((*report, None)),
+        };
+        drop(to);
+        match request.mode {
+            Mode::DryRun => run.look(Backend::Predicting(Arc::clone(run.far.secrets()))).await,
+            Mode::Plan if request.compare => Ok((run.compare().await?, None)),
+            Mode::Plan => run.look(Backend::Observing(Arc::clone(&run.far))).await,
+            Mode::Live => Ok((run.live(agreed).await?, None)),
+        }
+    }
+
+    /// Everything that a run needs, or what there is to say where it cannot begin.
+    fn prepared<'a>(
+        &'a self,
+        to: Arc<Connections>,
+        request: &'a Request,
+        log: &RunLog,
+        audience: Arc<dyn Audience>,
+        interrupt: Interrupt,
+    ) -> Result<Result<Run<'a>, Box<Report>>, Fault> {
         let Some(loaded) = self.plugin(&request.service)? else {
             let result = unsupported_service(self, request);
-            return Ok((self.bare_report(request, Some(log), result, self.pairs()?), None));
+            return Ok(Err(Box::new(self.bare_report(request, Some(log), result, self.pairs()?))));
         };
         let describe = timing::phase("describe");
         let mut descriptor = self.engine.describe(&loaded, tokio::runtime::Handle::current())?;
@@ -234,7 +281,7 @@ impl Host {
         let known = descriptor.environments.iter().find(|one| one.name == request.environment).cloned();
         let Some(environment) = known else {
             let result = unsupported_environment(request, &descriptor);
-            return Ok((self.bare_report(request, Some(log), result, pairs_of(&descriptor)), None));
+            return Ok(Err(Box::new(self.bare_report(request, Some(log), result, pairs_of(&descriptor)))));
         };
         self.catalogued(&request.service, &mut descriptor)?;
         self.summarised(request, &descriptor)?;
@@ -242,23 +289,19 @@ impl Host {
             host: self,
             request,
             subject: self.subject(&loaded, request),
+            verified: None,
             loaded: Arc::new(loaded),
             descriptor,
             environment,
             log: log.clone(),
-            far: Arc::new(FarSides::new(&self.config).marking(self.mark(request, log))),
+            far: Arc::new(FarSides::new(to).marking(self.mark(request, log))),
             audience,
             interrupt,
         };
         if let Some(result) = self.undesired(request)? {
-            return Ok((run.report(&[], &[], result), None));
+            return Ok(Err(Box::new(run.report(&[], &[], result))));
         }
-        match request.mode {
-            Mode::DryRun => run.look(Backend::Predicting(Arc::clone(run.far.secrets()))).await,
-            Mode::Plan if request.compare => Ok((run.compare().await?, None)),
-            Mode::Plan => run.look(Backend::Observing(Arc::clone(&run.far))).await,
-            Mode::Live => Ok((run.live(agreed).await?, None)),
-        }
+        Ok(Ok(run))
     }
 
     /// The component of a service; nothing where nobody knows the service.
@@ -280,7 +323,7 @@ impl Host {
                 plugin: loaded.which.name.clone(),
                 digest: loaded.which.digest.clone(),
             },
-            context: circumstances(&self.config.zone, &self.requester, Some(&request.environment)),
+            context: circumstances(&self.config.zone, &self.requester, Some(&request.environment), true),
         }
     }
 
@@ -338,6 +381,7 @@ impl Host {
             registry: &self.config.registry,
             flags: &self.flags,
             desired: None,
+            verified: None,
             on_failure: request.on_failure,
             argv: &|_| None,
         };
@@ -457,6 +501,7 @@ impl Run<'_> {
             self.host.config.limits.host_calls,
         );
         let gate = if self.request.mode == Mode::Live { gate.enforcing() } else { gate };
+        let gate = gate.pinned(self.host.pinned(self.request)?);
         let (engine, loaded) = (Arc::clone(&self.host.engine), Arc::clone(&self.loaded));
         let asked = Asked {
             service: self.request.service.clone(),
@@ -495,6 +540,7 @@ impl Run<'_> {
             registry: &self.host.config.registry,
             flags: &self.host.flags,
             desired: self.host.wanted(self.request).ok().flatten(),
+            verified: self.verified.clone(),
             on_failure: self.request.on_failure,
             argv: &|operation| self.far.argv(operation),
         };
@@ -574,6 +620,7 @@ pub fn circumstances(
     zone: &jiff::tz::TimeZone,
     operator: &str,
     environment: Option<&Environment>,
+    verified_before: bool,
 ) -> Context {
     let now = jiff::Timestamp::now().to_zoned(zone.clone());
     Context {
@@ -581,6 +628,7 @@ pub fn circumstances(
         operator: operator.to_owned(),
         weekday: weekday(now.weekday()),
         minute_of_day: u16::try_from(i32::from(now.hour()) * 60 + i32::from(now.minute())).unwrap_or(0),
+        verified_before,
     }
 }
 

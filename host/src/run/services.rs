@@ -62,6 +62,8 @@ pub enum GateKind {
     Outside,
     /// Secrets are there.
     Secrets,
+    /// The desired state names a commit.
+    Pinned,
     /// There are only plans and dry runs.
     Hold,
 }
@@ -76,6 +78,7 @@ impl GateRow {
             Operation::RequireSecrets { source, keys, .. } => {
                 (GateKind::Secrets, keys.iter().map(|key| format!("{source}/{key}")).collect(), None)
             }
+            Operation::RequirePinned => (GateKind::Pinned, Vec::new(), None),
             Operation::Hold { reason } => (GateKind::Hold, Vec::new(), Some(reason.clone())),
             _ => return None,
         };

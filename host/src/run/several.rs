@@ -9,7 +9,7 @@ use crate::fault::Fault;
 use crate::gate::Audience;
 use crate::progress::Interrupt;
 use crate::recording::Recording;
-use crate::report::Report;
+use crate::report::{Mode, Report};
 
 /// How many dry runs the journal gets in one transaction: a thousand transactions are most of what a thousand of them cost.
 const TOGETHER: usize = 32;
@@ -40,7 +40,7 @@ pub struct One {
 
 impl Host {
     /// [`Host::deploy`] for each of `requests`, `at_once` of them at a time; only so many components and instances are in
-    /// memory. Answers in the order of the requests.
+    /// memory. Those that only look share their connections. Answers in the order of the requests.
     pub async fn deploy_each(
         self: &Arc<Self>,
         requests: Vec<Order>,
@@ -53,16 +53,18 @@ impl Host {
         if let Some(journal) = &journal {
             journal.gather(TOGETHER);
         }
+        let shared = self.connections();
         let mut done: Vec<One> = stream::iter(requests)
             .map(|Order { request, agreed }| {
                 let host = Arc::clone(self);
+                // A connection that is lost takes with it all that goes through it: a change has its own.
+                let to = if request.mode == Mode::Live { self.connections() } else { Arc::clone(&shared) };
                 let (audience, interrupt) = (audience(&request), interrupt.clone());
                 let asked = request.clone();
                 // A task of its own, so that it may run on another core.
-                let run =
-                    tokio::spawn(
-                        async move { host.deploy(&asked, agreed.as_ref(), audience, interrupt).await },
-                    );
+                let run = tokio::spawn(async move {
+                    host.deploy_by(to, &asked, agreed.as_ref(), audience, interrupt).await
+                });
                 async move {
                     let lost = |error: tokio::task::JoinError| {
                         Fault::internal(

@@ -189,6 +189,7 @@ fn decisions_in_the_order_of_their_weight() {
 fn exit_codes_are_those_of_the_contract() {
     let all = [
         (Decision::Planned, 0),
+        (Decision::InSync, 0),
         (Decision::Deployed, 0),
         (Decision::Failed, 1),
         (Decision::RolledBack, 1),

@@ -47,7 +47,7 @@ impl Trial<'_> {
         let environment = &environment.name;
         let subject = Subject {
             principal: Principal::Plugin { plugin, digest },
-            context: circumstances(&self.config.zone, self.requester, Some(environment)),
+            context: circumstances(&self.config.zone, self.requester, Some(environment), true),
         };
         let gate = Gate::new(
             Arc::clone(self.policy),

@@ -3,7 +3,8 @@
 
 use plugin_sdk::shape::{ComposeService, absent, unidesk_user_service};
 use plugin_sdk::{
-    Environment, Failure, Plugin, Request, Source, require_approval, require_outside, verified,
+    Environment, Failure, Plugin, Request, Source, require_approval, require_outside, require_pinned,
+    verified,
 };
 
 struct CodeQueueMgr;
@@ -41,6 +42,7 @@ impl Plugin for CodeQueueMgr {
     fn deploy(request: &Request) -> Result<(), Failure> {
         require_approval("supervisor")?;
         require_outside(&INSIDE)?;
+        require_pinned()?;
         MAIN_SERVER.deploy(request)?;
         verified("the statistics", MAIN_SERVER.expect(STATS, &absent(&["/skipped"]), STATS_WITHIN_SECONDS)?)
     }

@@ -40,6 +40,14 @@ pub fn require_approval(role: &str) -> Result<(), Failure> {
     Ok(guard::require_approval(role)?)
 }
 
+/// The desired state must name a commit of this service for this environment.
+///
+/// # Errors
+/// Whatever the host refuses.
+pub fn require_pinned() -> Result<(), Failure> {
+    Ok(guard::require_pinned()?)
+}
+
 /// Whoever asks must not run inside any of these workloads: a service must not deploy what it runs in.
 ///
 /// # Errors

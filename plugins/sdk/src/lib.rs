@@ -14,7 +14,7 @@ pub use contract::exports::deploy::consumer::plugin::{
     Descriptor, Ending, Environment, Guest, Outcome, Request, Source,
 };
 pub use failure::{Failure, unlike, verified};
-pub use gate::{hold, only_validates, require_approval, require_outside, require_secrets};
+pub use gate::{hold, only_validates, require_approval, require_outside, require_pinned, require_secrets};
 
 /// The knowledge of one service.
 pub trait Plugin {

@@ -27,15 +27,15 @@ impl FarSides {
     /// # Errors
     /// [`CallError::Unavailable`] for one that the configuration does not name.
     pub(super) async fn diagnose(&self, far_side: &FarSide) -> Result<Vec<Finding>, CallError> {
-        let limits = &self.config.limits;
+        let limits = &self.to.config.limits;
         Ok(match far_side {
             FarSide::Registry => {
                 let action =
                     "see what the registry is doing (`docker logs`, `journalctl`), and start it again";
-                let url = self.config.registry.url.to_string();
-                let registry = &self.config.registry;
+                let url = self.to.config.registry.url.to_string();
+                let registry = &self.to.config.registry;
                 let work = async {
-                    match self.channels.authority(registry.via.as_ref(), &registry.url.authority).await {
+                    match self.to.channels.authority(registry.via.as_ref(), &registry.url.authority).await {
                         Ok(authority) => registry::diagnose(registry, &authority).await,
                         Err(error) => vec![Finding::told(error.message(), BY_HAND)],
                     }
@@ -43,24 +43,24 @@ impl FarSides {
                 patient(&url, action, work).await
             }
             FarSide::Engine { runtime } => {
-                let site = self.site(runtime)?;
+                let site = self.to.site(runtime)?;
                 let runtime = &site.runtime;
                 let action = "see what the engine is doing (`journalctl -u docker`), and start it again";
                 let work = async {
                     match &runtime.via {
                         None => docker::diagnose(&runtime.docker, limits).await,
-                        Some(_) => docker::diagnose_there(site.engine(&self.channels, limits).await).await,
+                        Some(_) => docker::diagnose_there(site.engine(&self.to.channels, limits).await).await,
                     }
                 };
                 patient(&runtime.docker, action, work).await
             }
-            FarSide::Compose { runtime, services } => self.compose(self.site(runtime)?, services).await,
-            FarSide::EnvFile { runtime } => self.env_file(self.site(runtime)?).await,
+            FarSide::Compose { runtime, services } => self.compose(self.to.site(runtime)?, services).await,
+            FarSide::EnvFile { runtime } => self.env_file(self.to.site(runtime)?).await,
             FarSide::Cluster { runtime } => {
-                kubernetes::diagnose(self.cluster(runtime)?, &self.channels, limits).await
+                kubernetes::diagnose(self.to.cluster(runtime)?, &self.to.channels, limits).await
             }
             FarSide::Health { endpoint } => {
-                let source = self.endpoint(endpoint).ok_or_else(|| {
+                let source = self.to.endpoint(endpoint).ok_or_else(|| {
                     CallError::Unavailable(format!("host.toml names no health endpoint {endpoint}"))
                 })?;
                 let action = "see what the service is doing, and whether the address is right";
@@ -72,14 +72,14 @@ impl FarSides {
 
     /// Compose is a program of its own, which ends itself at its deadline: nothing of it is left behind.
     async fn compose(&self, site: &Site, services: &[Activate]) -> Vec<Finding> {
-        let machine = match site.machine(&self.channels).await {
+        let machine = match site.machine(&self.to.channels).await {
             Ok(machine) => machine.clone(),
             Err(error) => return vec![Finding::told(error.message(), BY_HAND)],
         };
-        let path = site.env_file(&self.channels).await.map(Path::to_owned).unwrap_or_default();
+        let path = site.env_file(&self.to.channels).await.map(Path::to_owned).unwrap_or_default();
         let looked = machine.look(&path, 0).await;
         let is_there = matches!(looked, Ok(Looked { entry: Entry::File(_) | Entry::Symlink, .. }));
-        let compose = Compose::new(machine, &site.runtime, &path, &self.config.limits).hurried();
+        let compose = Compose::new(machine, &site.runtime, &path, &self.to.config.limits).hurried();
         compose.diagnose(is_there, services).await
     }
 
@@ -88,8 +88,8 @@ impl FarSides {
             return env_file::diagnose(&site.runtime.env_file).await;
         }
         let found = async {
-            let path = site.env_file(&self.channels).await?.to_owned();
-            Ok::<_, CallError>((site.machine(&self.channels).await?.clone(), path))
+            let path = site.env_file(&self.to.channels).await?.to_owned();
+            Ok::<_, CallError>((site.machine(&self.to.channels).await?.clone(), path))
         };
         match found.await {
             Ok((machine, path)) => env_file::diagnose_there(machine, path).await,

@@ -5,6 +5,7 @@ mod ahead;
 mod changing;
 mod channels;
 mod compose;
+mod connections;
 mod container;
 mod delivery;
 mod diagnose;
@@ -37,13 +38,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
-use tokio::sync::OnceCell;
 
 use super::change::Unmade;
 use super::secrets::Sources;
 use crate::answer::{Answer, CallError, Check};
 use crate::artifact::Artifact;
-use crate::config::{Config, Limits};
+use crate::config::Limits;
 use crate::gate::ask::Ask;
 use crate::names::{ConfigName, ContainerName, RuntimeName, ServiceName};
 use crate::operation::{Activate, ExpectHealth, HealthTarget, Operation, stamp_prefix};
@@ -51,25 +51,17 @@ use crate::provenance::{Mark, Provenance};
 use crate::step::Step;
 use activation::{EarlyCheck, Started};
 use changing::{Changing, value};
-use channels::Channels;
+pub use connections::Connections;
 use inside::Inside;
-use kubernetes::{Cluster, Loss, Proxied, Synced};
+use kubernetes::{Loss, Proxied, Synced};
 pub use machine::Lock;
-use machine::Machine;
-use registry::RegistryClient;
-use site::Site;
 
 /// Longest that a look at what was there before waits for it to be well, in seconds.
 const BRIEF: u64 = 3;
 
-/// Everything that a run can reach. Nothing is connected before it is asked.
+/// Everything that a run can reach, and what it knows of what it did there.
 pub struct FarSides {
-    config: Config,
-    channels: Channels,
-    registry: OnceCell<RegistryClient>,
-    secrets: Arc<Sources>,
-    sites: BTreeMap<RuntimeName, Site>,
-    clusters: BTreeMap<RuntimeName, Cluster>,
+    to: Arc<Connections>,
     /// What the synchronised objects of this run hold now, and held before.
     synced: Synced,
     /// The containers that this run started: they must still be the same ones when their health is good.
@@ -83,29 +75,16 @@ pub struct FarSides {
 }
 
 impl FarSides {
-    /// Those that the configuration names.
+    /// Of a run that reaches them by these ways.
     #[must_use]
-    pub fn new(config: &Config) -> Self {
+    pub fn new(to: Arc<Connections>) -> Self {
         Self {
-            channels: Channels::new(config),
-            registry: OnceCell::new(),
-            secrets: Arc::new(Sources::new(config)),
-            sites: config
-                .runtimes
-                .iter()
-                .map(|(name, runtime)| (name.clone(), Site::new(runtime.clone())))
-                .collect(),
-            clusters: config
-                .clusters
-                .iter()
-                .map(|(name, runtime)| (name.clone(), Cluster::new(name.clone(), runtime.clone())))
-                .collect(),
+            to,
             synced: Synced::default(),
             started: Mutex::new(BTreeMap::new()),
             mark: None,
             losses: Mutex::default(),
             early: Mutex::new(Vec::new()),
-            config: config.clone(),
         }
     }
 
@@ -118,25 +97,14 @@ impl FarSides {
     /// Where the values of secrets are.
     #[must_use]
     pub fn secrets(&self) -> &Arc<Sources> {
-        &self.secrets
+        &self.to.secrets
     }
 
     /// The argument vector of the program that a change runs, if it runs one; nothing where the configuration does not
     /// say yet what it would be.
     #[must_use]
     pub fn argv(&self, operation: &Operation) -> Option<Vec<String>> {
-        let Operation::Activate(call) = operation else { return None };
-        let site = self.sites.get(&call.runtime)?;
-        let env_file = site.known_env_file()?;
-        // The words are the same on every machine.
-        let compose = compose::Compose::new(Machine::Here, &site.runtime, &env_file, &self.config.limits);
-        Some(
-            compose
-                .recreate_argv(&call.service)
-                .iter()
-                .map(|word| word.to_string_lossy().into_owned())
-                .collect(),
-        )
+        self.to.argv(operation)
     }
 
     /// Takes the lock of `service` wherever the changes of a recording go, for the whole of a live run: nobody else may
@@ -155,7 +123,7 @@ impl FarSides {
             .filter_map(|step| match &step.operation {
                 // That of a cluster is where its Deployments are.
                 Operation::Deliver(call) => {
-                    Some(&call.runtime).filter(|runtime| !self.clusters.contains_key(*runtime))
+                    Some(&call.runtime).filter(|runtime| !self.to.is_cluster(runtime))
                 }
                 Operation::Activate(call) => Some(&call.runtime),
                 _ => None,
@@ -163,9 +131,9 @@ impl FarSides {
             .collect();
         let mut locks = self.leases(steps, service, holder).await?;
         for runtime in runtimes {
-            let site = self.site(runtime)?;
-            let env_file = site.env_file(&self.channels).await?;
-            locks.push(site.machine(&self.channels).await?.lock_service(env_file, service, holder).await?);
+            let site = self.to.site(runtime)?;
+            let env_file = site.env_file(&self.to.channels).await?;
+            locks.push(site.machine(&self.to.channels).await?.lock_service(env_file, service, holder).await?);
         }
         Ok(locks)
     }
@@ -175,27 +143,27 @@ impl FarSides {
         match ask.operation {
             Operation::Resolve(call) => {
                 let resolved = Box::pin(async {
-                    let registry = self.registry().await?;
+                    let registry = self.to.registry().await?;
                     let near = registry.authority();
-                    let via = self.config.registry.via.as_ref();
-                    self.channels.through(via, near, registry.resolve(call, ask.watcher)).await
+                    let via = self.to.config.registry.via.as_ref();
+                    self.to.channels.through(via, near, registry.resolve(call, ask.watcher)).await
                 });
                 let artifact = stoppable(ask, resolved).await?;
                 Ok(Answer::Artifact(Box::new(artifact)))
             }
             Operation::InspectContainer(call) => {
-                let engine = self.engine(&call.runtime).await?;
+                let engine = self.to.engine(&call.runtime).await?;
                 Ok(Answer::Container(container::inspect(engine, call).await?))
             }
             Operation::InspectWorkload(call) => {
                 let inspected =
-                    async { kubernetes::inspect(self.connected(&call.runtime).await?, call).await };
+                    async { kubernetes::inspect(self.to.connected(&call.runtime).await?, call).await };
                 Ok(Answer::Workload(stoppable(ask, inspected).await?))
             }
             Operation::ReadRuns { runtime, services, deployments } => {
                 let told = async {
-                    if self.clusters.contains_key(runtime) {
-                        kubernetes::runs(self.connected(runtime).await?, deployments).await
+                    if self.to.is_cluster(runtime) {
+                        kubernetes::runs(self.to.connected(runtime).await?, deployments).await
                     } else {
                         self.runs(runtime, services).await
                     }
@@ -223,7 +191,7 @@ impl FarSides {
     /// Makes a change; answers with what is there now.
     pub(super) async fn apply(&self, ask: &Ask<'_>, before: Option<&Value>) -> Result<Value, Unmade> {
         if let Operation::Retain(call) = ask.operation {
-            let engine = self.engine(&call.runtime).await?;
+            let engine = self.to.engine(&call.runtime).await?;
             return Ok(value(&retention::retain(engine, call, ask).await?)?);
         }
         self.still_locked()?;
@@ -251,7 +219,7 @@ impl FarSides {
         operation: &'a Operation,
     ) -> Result<Changing<'a>, CallError> {
         Ok(match operation {
-            Operation::Deliver(call) if self.clusters.contains_key(&call.runtime) => {
+            Operation::Deliver(call) if self.to.is_cluster(&call.runtime) => {
                 Changing::Import(self.import(ask, call)?)
             }
             Operation::Deliver(call) => Changing::Delivery(self.delivery(ask, call).await?),
@@ -268,16 +236,16 @@ impl FarSides {
 
     /// Holds what is there now against what is expected, until it fits or the time is up.
     pub(super) async fn verify(&self, ask: &Ask<'_>) -> Result<Answer, CallError> {
-        self.verify_within(ask, &self.config.limits).await
+        self.verify_within(ask, &self.to.config.limits).await
     }
 
     /// The same of something that was there before: what is well answers at once, and nothing else is waited for long.
     pub(super) async fn look(&self, ask: &Ask<'_>) -> Result<Answer, CallError> {
-        let Limits { health_seconds, rollout_seconds, .. } = self.config.limits;
+        let Limits { health_seconds, rollout_seconds, .. } = self.to.config.limits;
         let brief = Limits {
             health_seconds: health_seconds.min(BRIEF),
             rollout_seconds: rollout_seconds.min(BRIEF),
-            ..self.config.limits.clone()
+            ..self.to.config.limits.clone()
         };
         self.verify_within(ask, &brief).await
     }
@@ -286,16 +254,16 @@ impl FarSides {
         match ask.operation {
             Operation::InspectContainer(_) | Operation::InspectWorkload(_) => self.read(ask).await,
             Operation::ExpectContainer(call) => {
-                let engine = self.engine(&call.runtime).await?;
+                let engine = self.to.engine(&call.runtime).await?;
                 let checks = container::expect(engine, call, artifact(ask)?).await?;
                 Ok(Answer::Checks(checks))
             }
             Operation::ExpectWorkload(call) => {
-                let connected = self.connected(&call.runtime).await?;
+                let connected = self.to.connected(&call.runtime).await?;
                 Ok(Answer::Checks(kubernetes::expect(connected, call, artifact(ask)?).await?))
             }
             Operation::AwaitRollout(call) => {
-                let connected = self.connected(&call.runtime).await?;
+                let connected = self.to.connected(&call.runtime).await?;
                 let awaited = kubernetes::await_rollout(connected, call, limits, ask.watcher, ask.interrupt);
                 Box::pin(awaited).await.map(Answer::Pods)
             }
@@ -312,7 +280,7 @@ impl FarSides {
     ) -> Result<Vec<Check>, CallError> {
         let checks = match &call.target {
             HealthTarget::Endpoint { name } => {
-                let source = self.endpoint(name).ok_or_else(|| {
+                let source = self.to.endpoint(name).ok_or_else(|| {
                     CallError::Unavailable(format!(
                         "host.toml names no health endpoint {name}: add [health.{name}] with its url"
                     ))
@@ -320,17 +288,19 @@ impl FarSides {
                 health::expect(call, &source, limits, ask.watcher, ask.interrupt).await?
             }
             HealthTarget::Service { runtime, namespace, service, port, path } => {
-                let connected = self.connected(runtime).await?;
+                let connected = self.to.connected(runtime).await?;
                 let proxied = Proxied { connected, namespace, service, port, path };
                 Box::pin(health::expect(call, &proxied, limits, ask.watcher, ask.interrupt)).await?
             }
             HealthTarget::Container { runtime, container, port, path, with_stamp } => {
-                let engine = self.engine(runtime).await?;
+                let engine = self.to.engine(runtime).await?;
                 let prefix = with_stamp.then(|| stamp_prefix(&call.service));
                 let configured =
-                    ConfigName::parse(container.as_str()).ok().and_then(|name| self.endpoint(&name));
-                let way =
-                    inside::Way { channels: &self.channels, via: self.site(runtime)?.runtime.via.as_ref() };
+                    ConfigName::parse(container.as_str()).ok().and_then(|name| self.to.endpoint(&name));
+                let way = inside::Way {
+                    channels: &self.to.channels,
+                    via: self.to.site(runtime)?.runtime.via.as_ref(),
+                };
                 let inside =
                     Inside { engine, way, container, port: *port, path: path.as_str(), prefix, configured };
                 health::expect(call, &inside, limits, ask.watcher, ask.interrupt).await?
@@ -339,7 +309,7 @@ impl FarSides {
         // Whatever answered: what this run started must have stayed up meanwhile.
         let started = self.started().clone();
         for ((runtime, container), started) in &started {
-            activation::still_same(self.engine(runtime).await?, container, started).await?;
+            activation::still_same(self.to.engine(runtime).await?, container, started).await?;
         }
         Ok(checks)
     }
@@ -349,9 +319,9 @@ impl FarSides {
         runtime: &RuntimeName,
         services: &[ServiceName],
     ) -> Result<Vec<(ServiceName, Provenance)>, CallError> {
-        let site = self.site(runtime)?;
-        let env_file = site.env_file(&self.channels).await?;
-        env_file::runs(site.machine(&self.channels).await?, env_file, services).await
+        let site = self.to.site(runtime)?;
+        let env_file = site.env_file(&self.to.channels).await?;
+        env_file::runs(site.machine(&self.to.channels).await?, env_file, services).await
     }
 
     fn started(&self) -> std::sync::MutexGuard<'_, BTreeMap<(RuntimeName, ContainerName), Started>> {

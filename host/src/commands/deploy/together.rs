@@ -12,8 +12,11 @@ use crate::recording::Recording;
 use crate::report::{Mode, Report, Several, Style};
 use crate::run::{Host, Order, Request};
 
-/// How many services are looked at, or deployed, together where that means waiting for far sides.
+/// How many services are looked at together: that is waiting for far sides.
 const AT_ONCE: usize = 16;
+/// How many are deployed together. Each connects by itself, and servers of SSH begin to refuse at ten
+/// (`MaxStartups`).
+const DEPLOYED_AT_ONCE: usize = 8;
 
 /// What came of several.
 pub(super) struct Looked {
@@ -41,7 +44,8 @@ pub(super) async fn run(
     // Offline two for each core: a run changes threads, and its core must not stand idle meanwhile.
     let at_once = match mode {
         Mode::DryRun => std::thread::available_parallelism().map_or(1, usize::from) * 2,
-        Mode::Plan | Mode::Live => AT_ONCE,
+        Mode::Plan => AT_ONCE,
+        Mode::Live => DEPLOYED_AT_ONCE,
     };
     let audience = |request: &Request| -> Arc<dyn Audience> {
         match mode {

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::answer::Answer;
-use crate::backend::live::FarSides;
+use crate::backend::live::{Connections, FarSides};
 use crate::config::Config;
 use crate::fault::Fault;
 use crate::gate::built_in::Asking;
@@ -64,12 +64,12 @@ pub async fn ask(config: &Config, journal: &Journal, service: Option<&str>) -> R
     let mut services = components(&config.plugins)?;
     services.retain(|known| service.is_none_or(|wanted| wanted == known.as_str()));
     services.sort();
-    let far = Arc::new(FarSides::new(config));
+    let far = Arc::new(FarSides::new(Arc::new(Connections::new(config))));
     let asked = config.runtimes.keys().chain(config.clusters.keys()).map(|runtime| {
         let asking = Asking {
             policy: &policy,
             built_in: BuiltIn::Runs,
-            context: circumstances(&config.zone, &requester(), None),
+            context: circumstances(&config.zone, &requester(), None, true),
             far: &far,
         };
         let mut deployments = policy.deployments(runtime);

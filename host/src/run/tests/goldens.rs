@@ -14,9 +14,10 @@ use crate::engine::{Ending, Outcome, Stop};
 use crate::fault::Fault;
 use crate::operation::Operation;
 use crate::recording::Recording;
-use crate::report::{Decision, FaultReport, Mode, Report, Style, render};
+use crate::report::{Decision, FaultReport, LastDeployPart, Mode, Report, Style, render};
 use crate::step::Pass;
 
+use super::super::compare::compared;
 use super::super::conclude::{conclude_live, conclude_observed, no_longer_fits, unsupported_environment};
 use super::super::proof::{Shortfall, verdict};
 use super::super::{OnFailure, Undone};
@@ -26,6 +27,7 @@ use scene::{HEALTH, PREVIOUS, Scene};
 async fn story(decision: Decision) -> Report {
     match decision {
         Decision::Planned => planned().await,
+        Decision::InSync => in_sync().await,
         Decision::Deployed => deployed().await,
         Decision::Failed => failed().await,
         Decision::RolledBack => rolled_back().await,
@@ -47,6 +49,20 @@ async fn planned() -> Report {
     let (steps, foreseen) = scene.predicted(scene.operations()).await;
     let result = conclude_observed(&scene.request, &Ok(Outcome::Deployed), &steps, &foreseen);
     scene.report(&steps, &foreseen, result)
+}
+
+/// A plan for what runs already, as the deploy left it that its target tells of.
+async fn in_sync() -> Report {
+    let scene = Scene::new(Mode::Plan);
+    let mut steps = scene.deployed().await;
+    for step in &mut steps {
+        step.pass = Pass::Observing;
+        step.before.clone_from(&step.desired);
+    }
+    let result = conclude_observed(&scene.request, &Ok(Outcome::Deployed), &steps, &[]);
+    let last = LastDeployPart { provenance: scene.provenance(), drift: None };
+    let report = Report { last_deploy: Some(last), ..scene.report(&steps, &[], result) };
+    compared(report, &steps)
 }
 
 async fn deployed() -> Report {

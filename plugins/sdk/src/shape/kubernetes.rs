@@ -27,6 +27,8 @@ pub struct KubernetesService {
     pub health_path: &'static str,
     /// Pointers into the health payload that must be `true`, beside the two commits.
     pub health_flags: &'static [&'static str],
+    /// Where a commit is tried before it comes here.
+    pub after: Option<&'static str>,
     /// How long a rollout may take, in seconds.
     pub rolled_out_within_seconds: u32,
     /// How long it may take after that until the health payload is good, in seconds.
@@ -58,21 +60,23 @@ impl KubernetesService {
             port: "http",
             health_path: "/health",
             health_flags: &["/ok"],
+            after: None,
             rolled_out_within_seconds: 120,
             healthy_within_seconds: 30,
         }
     }
 
-    /// The same where people use it.
+    /// The same where people use it; commits come there from dev (specification: dev first, then prod).
     #[must_use]
     pub const fn prod(service: &'static str, deployments: &'static [&'static str]) -> Self {
-        Self { namespace: "unidesk", ..Self::dev(service, deployments) }
+        Self { namespace: "unidesk", after: Some("dev"), ..Self::dev(service, deployments) }
     }
 
     /// The environment `name` of this service.
     #[must_use]
     pub fn environment(&self, name: &str) -> Environment {
-        environment(name, "d601-k3s", self.runtime)
+        let after = self.after.map(str::to_owned);
+        Environment { after, ..environment(name, "d601-k3s", self.runtime) }
     }
 
     /// Resolve, deliver, patch, await the rollout, verify pods and health.

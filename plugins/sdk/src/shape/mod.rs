@@ -41,6 +41,7 @@ fn environment(name: &str, shape: &str, runtime: &str) -> Environment {
         runtime: runtime.to_owned(),
         affects: Vec::new(),
         excludes: Vec::new(),
+        after: None,
     }
 }
 

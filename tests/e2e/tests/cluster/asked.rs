@@ -6,7 +6,7 @@ use e2e::Stage;
 use e2e::cluster::{DEPLOYMENT, NAMESPACE, SERVICE};
 use host::answer::{Answer, CallError, Expectation, Literal};
 use host::backend::Backend;
-use host::backend::live::FarSides;
+use host::backend::live::{Connections, FarSides};
 use host::config::{Chosen, Config};
 use host::gate::{Audience, Gate, Subject};
 use host::journal::{Begin, Journal, OnFailure};
@@ -37,7 +37,7 @@ impl Asking {
     pub fn of(stage: &Stage) -> Self {
         let chosen = Chosen { file: Some(stage.project().host_toml()), base: stage.folder().to_path_buf() };
         let config = Config::load(&chosen).expect("a configuration");
-        let far = Arc::new(FarSides::new(&config));
+        let far = Arc::new(FarSides::new(Arc::new(Connections::new(&config))));
         let host = Host::open(config, String::new(), "somebody".to_owned()).expect("a host");
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let (_, interrupt) = Interrupt::pair();
@@ -105,7 +105,7 @@ impl Asking {
         let journal = Journal::open(&self.host.config.state).expect("a journal");
         let log = journal.begin(&begin).expect("a run in the journal");
         let subject = Subject {
-            context: circumstances(&self.host.config.zone, &self.host.requester, Some(&environment)),
+            context: circumstances(&self.host.config.zone, &self.host.requester, Some(&environment), true),
             principal: Principal::Plugin { plugin: service, digest: Digest::of(b"") },
         };
         let policy = Arc::clone(&self.host.policy);

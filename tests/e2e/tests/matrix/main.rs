@@ -6,6 +6,7 @@
 mod built;
 mod fixed;
 mod golden;
+mod path;
 mod refused;
 
 use std::fs;
@@ -122,6 +123,13 @@ impl Desk {
     fn run(&self, arguments: &[&str]) -> Run {
         let mut command = Command::new(lab::paths::host().expect("the program"));
         self.start(&mut command, arguments)
+    }
+
+    /// A configuration whose desired state is the desk's `deploy.json`.
+    fn desiring(&self) -> String {
+        let toml = fs::read_to_string(self.path().join("host.toml")).expect("host.toml");
+        self.write("desiring.toml", &format!("{toml}\n[catalog]\ndesired = \"deploy.json\"\n"));
+        self.path().join("desiring.toml").display().to_string()
     }
 
     /// The same, started as `command` says.

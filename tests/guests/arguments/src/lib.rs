@@ -69,6 +69,7 @@ impl Plugin for Arguments {
                 runtime: "main-server".to_owned(),
                 affects: Vec::new(),
                 excludes: Vec::new(),
+                after: None,
             })
             .collect()
     }

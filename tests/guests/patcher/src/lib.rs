@@ -77,6 +77,7 @@ fn environment(name: &str) -> Environment {
         runtime: RUNTIME.to_owned(),
         affects: Vec::new(),
         excludes: Vec::new(),
+        after: None,
     }
 }
 

@@ -83,6 +83,7 @@ impl Plugin for Trespasser {
                 runtime: MAIN_SERVER.to_owned(),
                 affects: Vec::new(),
                 excludes: Vec::new(),
+                after: None,
             })
             .collect()
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -26,6 +27,9 @@ const CONTROL: Duration = Duration::from_secs(5);
 /// How long the rest of what a master said may take to come in once it has ended: something that it started may keep its
 /// output open.
 const LAST_WORDS: Duration = Duration::from_millis(500);
+/// How many commands run at the same time: servers refuse the eleventh (`MaxSessions`), and the lock of a deploy
+/// and the transfers of its image have sessions, too.
+const SESSIONS: usize = 6;
 /// How long a master may take to end by itself.
 const GRACE: Duration = Duration::from_secs(2);
 /// Longest greeting of a login shell before the connection is told to stand, in bytes.
@@ -49,6 +53,8 @@ pub(super) struct Line {
     master: Running,
     /// How many logs and sockets were named.
     names: AtomicUsize,
+    /// For each command that may run now.
+    pub(super) sessions: Semaphore,
     /// Whether it is about to end.
     pub(super) ending: AtomicBool,
 }
@@ -92,7 +98,8 @@ impl Connection {
         };
         let names = AtomicUsize::new(0);
         let ending = AtomicBool::new(false);
-        let line = Arc::new(Line { place, environment, heard, folder, master, names, ending });
+        let sessions = Semaphore::new(SESSIONS);
+        let line = Arc::new(Line { place, environment, heard, folder, master, names, sessions, ending });
         let connection = Self { line, guard };
         match trouble {
             None => {

@@ -49,6 +49,8 @@ impl Connection {
     ) -> Result<Finished, SshError> {
         let line = self.line();
         let (program, command) = line.command(argv)?;
+        // It is never closed.
+        let _session = line.sessions.acquire().await;
         let log = line.fresh("l");
         let argv = arguments::session(&line.socket(), &log, &command);
         let finished = process::run_fed(&argv, &line.environment, input, within, stopped).await;

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use crate::answer::{Answer, Check, Expectation, Literal, Retained};
 use crate::artifact::{Artifact, Identity, Pair, REVISION_LABEL};
 use crate::backend::Backend;
-use crate::backend::live::FarSides;
+use crate::backend::live::{Connections, FarSides};
 use crate::config::{Chosen, Config};
 use crate::engine::{Descriptor, EnvironmentFacts, SourceFacts};
 use crate::gate::{Audience, Gate, Subject};
@@ -24,6 +24,7 @@ use crate::operation::{
 };
 use crate::policy::{BuiltIn, Context, Principal, Weekday};
 use crate::progress::{Interrupt, Unwatched, Watcher};
+use crate::provenance::{Mark, Provenance};
 use crate::recording::Recording;
 use crate::report::{Facts, Mode, PluginPart, Report, RunPart, RunResult, build};
 use crate::run::retain;
@@ -94,7 +95,7 @@ impl Scene {
         std::fs::write(&toml, format!("policies = {policies:?}{CONFIGURATION}")).expect("a configuration");
         let config = Config::load(&Chosen { file: Some(toml), base: folder.path().to_path_buf() })
             .expect("a configuration");
-        let far = Arc::new(FarSides::new(&config));
+        let far = Arc::new(FarSides::new(Arc::new(Connections::new(&config))));
         let host = Host::open(config, String::new(), "operator".to_owned()).expect("a host");
         let service: ServiceName = parsed("project-manager");
         let request = Request {
@@ -114,6 +115,7 @@ impl Scene {
             runtime: parsed("main-server"),
             affects: Vec::new(),
             excludes: vec!["every other service of the project".to_owned()],
+            after: None,
         };
         let source = SourceFacts {
             repository: "UniDesk".to_owned(),
@@ -205,6 +207,7 @@ impl Scene {
         vec![
             Operation::RequireApproval { role: parsed::<ConfigName>("supervisor") },
             Operation::RequireOutside { workloads: vec![parsed("project-manager-backend")] },
+            Operation::RequirePinned,
             Operation::Hold {
                 reason: "the registered Dockerfile and the service contract disagree".to_owned(),
             },
@@ -236,6 +239,7 @@ impl Scene {
                 operator: "operator".to_owned(),
                 weekday: Weekday::Monday,
                 minute_of_day: 600,
+                verified_before: true,
             },
         };
         let (_sender, interrupt) = Interrupt::pair();
@@ -304,6 +308,18 @@ impl Scene {
         steps
     }
 
+    /// What a deploy of the requested commit leaves on its target.
+    pub fn provenance(&self) -> Provenance {
+        let mark = Mark {
+            run: RUN.to_owned(),
+            environment: self.environment().clone(),
+            by: "operator".to_owned(),
+            on: "build-box".to_owned(),
+            at: "2026-01-02T03:04:05Z".parse().expect("a time"),
+        };
+        Provenance::new(&mark, &self.request.commit, &Self::identity())
+    }
+
     fn resolved(&self) -> Answer {
         Answer::Artifact(Box::new(Artifact {
             service: self.request.service.clone(),
@@ -364,6 +380,7 @@ impl Scene {
             registry: &self.host.config.registry,
             flags: "",
             desired: None,
+            verified: None,
             on_failure: self.request.on_failure,
             argv: &|operation| self.far.argv(operation),
         };

@@ -17,9 +17,10 @@ impl FarSides {
         ask: &Ask<'a>,
         call: &'a SyncObject,
     ) -> Result<Synchronisation<'a>, CallError> {
-        let connected = self.cluster(&call.runtime)?.connected(&self.channels, &self.config.limits).await?;
+        let connected =
+            self.to.cluster(&call.runtime)?.connected(&self.to.channels, &self.to.config.limits).await?;
         let object = Object::new(connected, call);
-        Ok(Synchronisation::new(object, &self.secrets, &self.synced, call, ask.interrupt))
+        Ok(Synchronisation::new(object, &self.to.secrets, &self.synced, call, ask.interrupt))
     }
 
     /// What a pod template in this namespace has to say of the objects that were brought up to date there, so that pods
