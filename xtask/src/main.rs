@@ -25,7 +25,7 @@ Commands:
   fuzz [TARGET|all [SECONDS|FILE]]
                   look for input that breaks a rule: every target, a minute each; or one, for long, or with one input
   bench [ROW...]  measure the goals for speed with a release build, side by side; all, or the rows named:
-                  dry-run, call, plugin, live, delivery, kubernetes, catalogue
+                  dry-run, call, plugin, live, delivery, kubernetes, catalogue, plan
   components      build host and its plugins, and make the plugins components in target/plugins
 ";
 

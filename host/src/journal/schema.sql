@@ -45,3 +45,4 @@ CREATE TABLE component (
 ) STRICT;
 
 CREATE INDEX run_started ON run (started DESC);
+CREATE INDEX run_deployed ON run (service, environment, commit_sha) WHERE decision = 'deployed';

@@ -12,6 +12,7 @@ mod kubernetes;
 mod live;
 mod machine;
 mod memory;
+mod plan;
 mod plugin;
 mod sample;
 mod stage;
@@ -27,7 +28,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 /// Adds the rows of one measurement.
 type Measure = fn(&mut Table) -> Result<()>;
 
-const MEASURES: [(&str, Measure); 7] = [
+const MEASURES: [(&str, Measure); 8] = [
     ("dry-run", dry_run::measure),
     ("call", call::measure),
     ("plugin", plugin::measure),
@@ -35,6 +36,7 @@ const MEASURES: [(&str, Measure); 7] = [
     ("delivery", delivery::measure),
     ("kubernetes", kubernetes::measure),
     ("catalogue", catalogue::measure),
+    ("plan", plan::measure),
 ];
 
 fn main() -> ExitCode {

@@ -96,7 +96,7 @@ pub fn request(mode: Mode) -> Result<Request> {
 }
 
 /// A basic string of TOML is written like a string of JSON.
-fn quoted(path: &Path) -> serde_json::Value {
+pub fn quoted(path: &Path) -> serde_json::Value {
     serde_json::Value::String(path.display().to_string())
 }
 
