@@ -6,6 +6,7 @@
 //! with a deadline of its own.
 
 mod answer;
+mod catalogue;
 mod configuration;
 mod plugins;
 mod policies;

@@ -4,6 +4,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::catalogue::{self, Published};
 use super::{Area, Check};
 use crate::answer::Answer;
 use crate::backend::secrets::Sources;
@@ -66,10 +67,15 @@ impl Bench {
         }
         findings.extend(foreign(&strange));
         findings.extend(self.without_component(&names));
+        let published = Published::read(&self.config);
+        findings.extend(published.as_ref().map(Published::look));
+        if self.judged {
+            findings.extend(catalogue::desired(&self.config, &self.policy, &names));
+        }
         let mut checks = vec![whole(findings)];
         let mut activations = Vec::new();
         for name in &names {
-            let (found, activated) = self.plugin(&engine, name);
+            let (found, activated) = self.plugin(&engine, name, published.as_ref());
             checks.push(Check::new(Area::Plugins, &format!("plugin/{name}"), found));
             activations.extend(activated);
         }
@@ -93,7 +99,12 @@ impl Bench {
         })
     }
 
-    fn plugin(&self, engine: &Engine, name: &ServiceName) -> (Vec<Finding>, Vec<Activate>) {
+    fn plugin(
+        &self,
+        engine: &Engine,
+        name: &ServiceName,
+        published: Option<&Published<'_>>,
+    ) -> (Vec<Finding>, Vec<Activate>) {
         let path = self.config.component(name);
         let described = engine.load(name, &path).and_then(|loaded| {
             engine.describe(&loaded, self.runtime.clone()).map(|descriptor| (loaded, descriptor))
@@ -111,6 +122,7 @@ impl Bench {
         let mut findings = vec![Finding::ok(format!("version {version}, {}", listed(&places, NAMED)))];
         findings.extend(writable(&path));
         findings.extend(self.unconfigured(&descriptor));
+        findings.extend(published.and_then(|published| published.against(name, &descriptor)));
         if self.judged && !self.policy.knows(name) {
             findings.push(Finding::problem(
                 "policies do not know this service, so everything that it asks for is denied",

@@ -1,5 +1,7 @@
 //! What CI says of an artifact, held against what the plugin says and what is asked for.
 
+use std::path::Path;
+
 use super::{Host, Request};
 use crate::answer::Answer;
 use crate::config::{Catalogue, CatalogueEntry};
@@ -29,48 +31,7 @@ impl Host {
         let (Some(catalogue), Some(file)) = (self.catalogue()?, &self.config.artifacts) else {
             return Ok(());
         };
-        let file = file.display();
-        let wrong = |what: String, help: String| Err(Fault::usage("catalogue", what, help));
-        let Some(entry) = catalogue.entry(service) else {
-            return wrong(
-                format!("{file} has no entry for {service}, which has a plugin"),
-                format!("add {service} to {file}, or remove its plugin"),
-            );
-        };
-        let deployed = self.repository(service)?;
-        let image = match entry {
-            CatalogueEntry::SourceBuild { image, .. } => image,
-            CatalogueEntry::UpstreamImage { mirror, .. } => mirror,
-        };
-        if *image != deployed {
-            return wrong(
-                format!(
-                    "{file} says that {service} is published as {image}, and it is deployed from {deployed}"
-                ),
-                format!(
-                    "change the image of {service} in {file}: the registry's repositories are named <namespace>/<service>"
-                ),
-            );
-        }
-        let CatalogueEntry::SourceBuild { repository, dockerfile, producer, .. } = entry else {
-            return Ok(());
-        };
-        let source = &mut descriptor.source;
-        if *repository != source.repository {
-            return wrong(
-                format!(
-                    "{file} says that {service} is built from {repository}, and its plugin says {}",
-                    source.repository
-                ),
-                format!(
-                    "if the service moved, change the plugin's source and publish it anew; otherwise change the repository of \
-                     {service} in {file}"
-                ),
-            );
-        }
-        source.dockerfile.clone_from(dockerfile);
-        source.producer.clone_from(producer);
-        Ok(())
+        sourced(catalogue, file, &self.config.registry.namespace, service, descriptor)
     }
 
     /// Refuses a summary that is of something else than what is asked for.
@@ -79,7 +40,7 @@ impl Host {
     /// A usage fault with the field.
     pub(super) fn summarised(&self, request: &Request, descriptor: &Descriptor) -> Result<(), Fault> {
         let Some(summary) = &request.artifact else { return Ok(()) };
-        let repository = self.repository(&request.service)?;
+        let repository = repository(&self.config.registry.namespace, &request.service)?;
         let source = &descriptor.source;
         let misfit = summary
             .misfit(&request.service, &request.commit, &repository)
@@ -109,17 +70,66 @@ impl Host {
             )),
         }
     }
+}
 
-    fn repository(&self, service: &ServiceName) -> Result<ImageName, Fault> {
-        let name = format!("{}/{service}", self.config.registry.namespace);
-        ImageName::parse(&name).map_err(|error| {
-            Fault::usage(
-                "registry",
-                format!("{name}: {error}"),
-                "change namespace under [registry] in host.toml",
-            )
-        })
+fn repository(namespace: &ImageName, service: &ServiceName) -> Result<ImageName, Fault> {
+    let name = format!("{namespace}/{service}");
+    ImageName::parse(&name).map_err(|error| {
+        Fault::usage("registry", format!("{name}: {error}"), "change namespace under [registry] in host.toml")
+    })
+}
+
+/// Takes the source of an artifact from a catalogue, which was read from `file`.
+///
+/// # Errors
+/// A usage fault where catalogue and plugin contradict each other, or the catalogue does not know the service.
+pub fn sourced(
+    catalogue: &Catalogue,
+    file: &Path,
+    namespace: &ImageName,
+    service: &ServiceName,
+    descriptor: &mut Descriptor,
+) -> Result<(), Fault> {
+    let file = file.display();
+    let wrong = |what: String, help: String| Err(Fault::usage("catalogue", what, help));
+    let Some(entry) = catalogue.entry(service) else {
+        return wrong(
+            format!("{file} has no entry for {service}, which has a plugin"),
+            format!("add {service} to {file}, or remove its plugin"),
+        );
+    };
+    let deployed = repository(namespace, service)?;
+    let image = match entry {
+        CatalogueEntry::SourceBuild { image, .. } => image,
+        CatalogueEntry::UpstreamImage { mirror, .. } => mirror,
+    };
+    if *image != deployed {
+        return wrong(
+            format!("{file} says that {service} is published as {image}, and it is deployed from {deployed}"),
+            format!(
+                "change the image of {service} in {file}: the registry's repositories are named <namespace>/<service>"
+            ),
+        );
     }
+    let CatalogueEntry::SourceBuild { repository, dockerfile, producer, .. } = entry else {
+        return Ok(());
+    };
+    let source = &mut descriptor.source;
+    if *repository != source.repository {
+        return wrong(
+            format!(
+                "{file} says that {service} is built from {repository}, and its plugin says {}",
+                source.repository
+            ),
+            format!(
+                "if the service moved, change the plugin's source and publish it anew; otherwise change the repository of \
+                 {service} in {file}"
+            ),
+        );
+    }
+    source.dockerfile.clone_from(dockerfile);
+    source.producer.clone_from(producer);
+    Ok(())
 }
 
 /// Refuses an artifact that is not the one which CI published: the registry serves another digest under the commit.

@@ -40,6 +40,7 @@ use crate::timing;
 use crate::who;
 
 use catalogue::republished;
+pub use catalogue::sourced;
 use conclude::{
     conclude_live, conclude_observed, faulted, locked, no_longer_fits, unsupported_environment,
     unsupported_service,

@@ -144,6 +144,21 @@ const PLUGINS: &[(&str, Damage)] = &[
         fs::write(plugins.join("notes.txt"), "").expect("a file");
         look(scene)
     }),
+    ("the desired state names what moves, and the catalogue another repository", |scene| {
+        let toml = scene.stage.project().host_toml();
+        let catalog = "\n[catalog]\nartifacts = \"CI.json\"\ndesired = \"deploy.json\"\n";
+        let text = fs::read_to_string(&toml).expect("host.toml");
+        fs::write(&toml, text + catalog).expect("host.toml");
+        let desired = format!("{{\"prod\": {{\"{SERVICE}\": \"latest\"}}}}");
+        fs::write(scene.path("deploy.json"), desired).expect("deploy.json");
+        let published = format!(
+            "{{\"artifacts\": {{\"{SERVICE}\": {{\"kind\": \"source-build\", \"repository\": \"Elsewhere\", \
+             \"dockerfile\": \"Dockerfile\", \"producer\": \"ci publish-user-service\", \
+             \"image\": \"unidesk/{SERVICE}\"}}}}}}"
+        );
+        fs::write(scene.path("CI.json"), published).expect("CI.json");
+        look(scene)
+    }),
     ("the folder of plugins is missing", |scene| {
         scene.configure("plugins", "nowhere");
         look(scene)
