@@ -72,7 +72,7 @@ pub struct Request {
     pub override_desired: Option<String>,
     /// What CI says that it published, where that is to be held against the registry.
     pub artifact: Option<Summary>,
-    /// Of a plan: whether what runs is held against it.
+    /// Whether what runs is held against it, and nothing is done.
     pub compare: bool,
 }
 
@@ -256,7 +256,7 @@ impl Host {
         drop(to);
         match request.mode {
             Mode::DryRun => run.look(Backend::Predicting(Arc::clone(run.far.secrets()))).await,
-            Mode::Plan if request.compare => Ok((run.compare().await?, None)),
+            Mode::Plan | Mode::Live if request.compare => Ok((run.compare().await?, None)),
             Mode::Plan => run.look(Backend::Observing(Arc::clone(&run.far))).await,
             Mode::Live => Ok((run.live(agreed).await?, None)),
         }

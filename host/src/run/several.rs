@@ -58,7 +58,8 @@ impl Host {
             .map(|Order { request, agreed }| {
                 let host = Arc::clone(self);
                 // A connection that is lost takes with it all that goes through it: a change has its own.
-                let to = if request.mode == Mode::Live { self.connections() } else { Arc::clone(&shared) };
+                let changes = request.mode == Mode::Live && !request.compare;
+                let to = if changes { self.connections() } else { Arc::clone(&shared) };
                 let (audience, interrupt) = (audience(&request), interrupt.clone());
                 let asked = request.clone();
                 // A task of its own, so that it may run on another core.

@@ -122,7 +122,8 @@ async fn unsettled(
     requests: Vec<Request>,
     interrupt: &Interrupt,
 ) -> (Vec<Report>, Vec<Request>) {
-    let compared = |request: &Request| Request { mode: Mode::Plan, compare: true, ..request.clone() };
+    // In the mode of the request: where a gate is not met, a live one asks nobody, and neither does this.
+    let compared = |request: &Request| Request { compare: true, ..request.clone() };
     let compared: Vec<Request> = requests.iter().map(compared).collect();
     let Looked { reports, .. } = together::run(host, compared, Mode::Plan, interrupt).await;
     let (mut settled, mut rest) = (Vec::new(), Vec::new());

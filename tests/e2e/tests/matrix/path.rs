@@ -1,5 +1,8 @@
 //! However a deploy is asked for, one code path answers: the same guards, targets and provenance, and the same refusals.
 
+use std::fs;
+use std::process::Command;
+
 use e2e::Run;
 use serde_json::{Value, json};
 
@@ -140,4 +143,50 @@ fn the_manager_of_code_queue_has_to_be_pinned() {
     assert_eq!(gate(Some(json!({ "prod": { "project-manager": COMMIT } }))).0, "pending");
     assert_eq!(gate(Some(json!({ "dev": { "code-queue-mgr": COMMIT } }))).0, "pending");
     assert_eq!(gate(Some(json!({ "prod": { "code-queue-mgr": COMMIT } }))).0, "met");
+}
+
+#[test]
+fn what_needs_an_approval_is_left_alone_where_nobody_names_it() {
+    let desk = Desk::new();
+    let desired = json!({ "dev": { "code-queue": COMMIT, "decision-center": COMMIT } });
+    desk.write("deploy.json", &desired.to_string());
+    let config = desk.desiring();
+    let apply = |more: &[&str]| {
+        let arguments = ["deploy", "apply", "--env", "dev", "--config", &config];
+        desk.run(&[&arguments[..], more].concat())
+    };
+    let services = |run: &Run, of: &str| -> Vec<(String, String)> {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let answer = run.json();
+        let reports = answer[of].as_array().expect("reports").iter();
+        reports.map(|report| (text(&report["service"]), text(&report["decision"]))).collect()
+    };
+    let pairs = |service: &str, decision: &str| vec![(service.to_owned(), decision.to_owned())];
+
+    let dry = apply(&["--dry-run", "--output", "json"]);
+    assert_eq!(dry.outcome(), (0, "planned".to_owned()), "{dry:?}");
+    assert_eq!(services(&dry, "services"), pairs("decision-center", "planned"));
+    assert_eq!(services(&dry, "gated"), pairs("code-queue", "planned"));
+    let text = apply(&["--dry-run"]).stdout;
+    assert!(text.contains("code-queue → dev is left alone: it needs an approval"), "{text}");
+
+    // Nothing can be reached from here: only the other one was tried.
+    let live = apply(&["--run-now", "--output", "json"]);
+    assert_eq!(live.outcome(), (4, "infra-blocked".to_owned()), "{live:?}");
+    assert_eq!(services(&live, "services"), pairs("decision-center", "infra-blocked"));
+    assert_eq!(services(&live, "gated"), pairs("code-queue", "blocked"));
+
+    // Named, it is refused before anything of its target is read.
+    let trace = desk.path().join("trace");
+    let mut strace = Command::new("strace");
+    strace.args(["--follow-forks", "--trace=%network,execve", "--output"]).arg(&trace);
+    strace.arg(lab::paths::host().expect("the program"));
+    let arguments =
+        ["deploy", "apply", "--env", "dev", "--service", "code-queue", "--run-now", "--output", "json"];
+    let named = desk.start(&mut strace, &[&arguments[..], &["--config", &config]].concat());
+    assert_eq!(named.outcome(), (3, "blocked".to_owned()), "{named:?}");
+    assert_eq!(services(&named, "services"), pairs("code-queue", "blocked"));
+    let trace = fs::read_to_string(&trace).expect("the trace");
+    assert_eq!(trace.matches("execve(").count(), 1, "no program is started: {trace}");
+    assert!(!trace.contains("connect("), "nobody is asked: {trace}");
 }
