@@ -1,6 +1,6 @@
 //! The ways in which the service can be good or bad.
 
-/// How `/health` is answered; the name is the value of `SAMPLE_BEHAVIOUR`.
+/// How requests are answered; the name is the value of `SAMPLE_BEHAVIOUR`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Behaviour {
     /// The truth, at once.
@@ -33,11 +33,13 @@ pub enum Behaviour {
     LoggedOut,
     /// The same, without the key that its tokens are kept under.
     NoTokenKey,
+    /// The truth, and statistics of tasks that say some were skipped, as code-queue-mgr must not answer.
+    Skips,
 }
 
 impl Behaviour {
     /// Every behaviour there is.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Good,
         Self::OldCommit,
         Self::Status500,
@@ -53,6 +55,7 @@ impl Behaviour {
         Self::Authorised,
         Self::LoggedOut,
         Self::NoTokenKey,
+        Self::Skips,
     ];
 
     /// Its name in `SAMPLE_BEHAVIOUR`.
@@ -74,6 +77,7 @@ impl Behaviour {
             Self::Authorised => "authorised",
             Self::LoggedOut => "logged-out",
             Self::NoTokenKey => "no-token-key",
+            Self::Skips => "skips",
         }
     }
 

@@ -1,4 +1,4 @@
-//! A tiny HTTP service that stands in for `project-manager` in tests and in the demo.
+//! A tiny HTTP service that stands in for those of the specification in tests and in the demo.
 //!
 //! It uses the standard library only and is built as one static program, so an image of it is a single layer.
 //! Its image says how it behaves (`SAMPLE_BEHAVIOUR`) and which commit it was built from (`SAMPLE_COMMIT`); the
@@ -7,7 +7,7 @@
 //! There is no signal handling in it on purpose: the image asks for SIGKILL as its stop signal, because a process
 //! that is PID 1 would otherwise ignore SIGTERM and make every recreate wait for ten seconds.
 
-mod health;
+mod document;
 mod server;
 
 use std::{env, net::TcpListener, process::ExitCode, thread, time::Duration};

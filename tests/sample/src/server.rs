@@ -9,7 +9,7 @@ use std::{
 
 use sample_service::Behaviour;
 
-use crate::health;
+use crate::document;
 
 /// Longest request head that is read; whoever sends more is cut off.
 const MAX_HEAD: u64 = 8 * 1024;
@@ -21,10 +21,10 @@ const NOWHERE: &str = "http://127.0.0.1:9/health";
 pub fn answer(mut stream: TcpStream, behaviour: Behaviour) -> io::Result<()> {
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
     let request = read_head(&mut stream)?;
-    if !request.starts_with("GET /health ") {
+    let path = request.strip_prefix("GET ").and_then(|rest| rest.split(' ').next()).unwrap_or_default();
+    let Some(document) = document::at(path, behaviour) else {
         return respond(&mut stream, "404 Not Found", "application/json", r#"{"error":"not found"}"#);
-    }
-    let document = health::document(behaviour);
+    };
     match behaviour {
         Behaviour::Silent => wait_until_closed(&mut stream),
         Behaviour::Drip => drip(&mut stream, &response("200 OK", "application/json", &document)),
