@@ -178,20 +178,24 @@ impl Stage {
         self.project.remove().expect("a project that can be removed");
         let docker = self.bench.docker();
         // A test may have started one by hand, which Compose knows nothing of.
+        let there = docker.run(&["ps", "--all", "--format", "{{.Names}}"]).expect("what runs");
         for container in SERVICES.map(|service| service.container) {
-            if docker.container(container).expect("what runs").is_some() {
+            if there.lines().any(|name| name == container) {
                 docker
                     .run(&["rm", "--force", "--volumes", container])
                     .expect("a container that can be removed");
             }
         }
-        let mut names: Vec<_> = SERVICES.iter().flat_map(|one| [one.name, one.image]).collect();
-        names.dedup();
-        let deployed =
-            names.iter().flat_map(|name| ["", "*/", "*/*/"].map(|before| format!("{before}{name}")));
-        for repository in deployed.chain(["*/mischief".to_owned()]) {
-            for name in docker.image_names(&repository).expect("image names").keys() {
-                docker.run(&["image", "rm", "--force", name]).expect("an image that can be removed");
+        let deployed = |repository: &str| {
+            let last = repository.rsplit('/').next().unwrap_or_default();
+            SERVICES.iter().any(|one| [one.name, one.image].contains(&last))
+                || (last == "mischief" && last != repository)
+        };
+        for pattern in ["*", "*/*", "*/*/*"] {
+            for name in docker.image_names(pattern).expect("image names").keys() {
+                if name.rsplit_once(':').is_some_and(|(repository, _)| deployed(repository)) {
+                    docker.run(&["image", "rm", "--force", name]).expect("an image that can be removed");
+                }
             }
         }
     }

@@ -43,12 +43,49 @@ pub const BAIDU_NETDISK: Service = Service {
 pub const FRONTEND: Service =
     Service { name: "frontend", image: "unidesk-frontend", container: "unidesk-frontend", secrets: &[] };
 
-/// The service that runs on D601.
+/// The service whose health knows nothing of deploys.
+pub const TODO_NOTE: Service =
+    Service { name: "todo-note", image: "todo-note", container: "todo-note-backend", secrets: &[] };
+
+/// The service that is as plain as can be.
+pub const OA_EVENT_FLOW: Service = Service {
+    name: "oa-event-flow",
+    image: "oa-event-flow",
+    container: "oa-event-flow-backend",
+    secrets: &[],
+};
+
+/// The service that everything else talks to.
+pub const BACKEND_CORE: Service =
+    Service { name: "backend-core", image: "backend-core", container: "unidesk-backend-core", secrets: &[] };
+
+/// The service that only a supervisor lets be deployed.
+pub const CODE_QUEUE_MGR: Service = Service {
+    name: "code-queue-mgr",
+    image: "code-queue-mgr",
+    container: "code-queue-mgr-backend",
+    secrets: &[],
+};
+
+/// A service that runs on D601.
 pub const FINDJOB: Service =
     Service { name: "findjob", image: "findjob", container: "findjob-backend", secrets: &[] };
 
-/// All that are in the project, beside the neighbour.
-pub const SERVICES: [Service; 3] = [PROJECT_MANAGER, BAIDU_NETDISK, FRONTEND];
+/// Another one there.
+pub const PIPELINE: Service =
+    Service { name: "pipeline", image: "pipeline", container: "pipeline-backend", secrets: &[] };
+
+/// One there that cannot be deployed yet.
+pub const MET_NONLINEAR: Service = Service {
+    name: "met-nonlinear",
+    image: "met-nonlinear",
+    container: "met-nonlinear-backend",
+    secrets: &[],
+};
+
+/// All that are in the project of the main server, beside the neighbour.
+pub const SERVICES: [Service; 7] =
+    [PROJECT_MANAGER, BAIDU_NETDISK, FRONTEND, TODO_NOTE, OA_EVENT_FLOW, BACKEND_CORE, CODE_QUEUE_MGR];
 
 impl Service {
     /// What the keys of its stamp begin with.
