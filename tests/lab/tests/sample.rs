@@ -99,7 +99,24 @@ fn check(behaviour: Behaviour, commit: &str, container: &Container) -> std::resu
         _ => (200, truth),
     };
     expect("status", &answer.status, &status)?;
-    expect("body", &serde_json::from_str(&answer.body).unwrap_or_default(), &body)
+    expect("body", &serde_json::from_str(&answer.body).unwrap_or_default(), &body)?;
+    match behaviour {
+        Behaviour::Good => check_others(&address, &json!({"queued": 2, "running": 1, "done": 40})),
+        Behaviour::Skips => {
+            check_others(&address, &json!({"queued": 2, "running": 1, "done": 40, "skipped": 1}))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The paths that only some services have.
+fn check_others(address: &str, statistics: &Value) -> std::result::Result<(), String> {
+    let health = json!({"ok": true, "service": SERVICE});
+    for (path, body) in [("/api/health", &health), ("/api/tasks/stats", statistics)] {
+        let answer = http::get(address, path).map_err(|error| error.to_string())?;
+        expect(path, &serde_json::from_str(&answer.body).unwrap_or_default(), body)?;
+    }
+    expect("elsewhere", &http::get(address, "/api").map_err(|error| error.to_string())?.status, &404)
 }
 
 fn expect<T: PartialEq + std::fmt::Debug>(
