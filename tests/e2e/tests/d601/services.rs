@@ -1,0 +1,63 @@
+//! The services of D601's own project: what goes live there, and what is held without a container of D601 noticing.
+
+use lab::D601;
+use lab::project::{FINDJOB, MET_NONLINEAR, PIPELINE};
+
+use super::{d601, decision, publish, running_there, stage};
+
+/// Every container and image name there, sorted, and when each container was started.
+fn there(d601: &D601) -> [Vec<String>; 2] {
+    let format = "{{.Id}} {{.Name}} {{.State.StartedAt}}";
+    let ids = d601.ssh(&["docker", "ps", "--all", "--quiet"]).expect("docker there");
+    let ids: Vec<_> = ids.split_whitespace().collect();
+    let inspect = ["docker", "container", "inspect", "--format", format];
+    let images = ["docker", "image", "ls", "--no-trunc", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}"];
+    [&[&inspect[..], &ids].concat(), &images[..]].map(|words| {
+        let told = d601.ssh(words).expect("docker there");
+        let mut lines: Vec<_> = told.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    })
+}
+
+#[test]
+fn d601_runs_pipeline_and_holds_what_is_only_planned() {
+    let d601 = d601();
+    let project = d601.project("unidesk", &[FINDJOB, PIPELINE, MET_NONLINEAR]).expect("a project there");
+    let stage = stage(&d601, "unidesk");
+    let commit = publish(&d601, "pipeline", "pipeline goes live");
+
+    let run = stage.deploy_as("pipeline", "prod", &commit, &["--run-now"]);
+    assert_eq!(decision(&run), (0, "deployed".to_owned()), "{}{}", run.stdout, run.stderr);
+    assert_eq!(running_there(&project, &PIPELINE), [(); 3].map(|()| commit.clone()));
+    assert!(stage.project().docker().image_names("*pipeline*").expect("names").is_empty(), "and not here");
+
+    // Those that run beside it, as a person brought them up.
+    let image = format!("pipeline:{commit}");
+    for service in [FINDJOB, MET_NONLINEAR] {
+        d601.ssh(&["docker", "tag", &image, service.image]).expect("docker there");
+        project.compose(&["up", "--detach", "--no-build", service.name]).expect("Compose there");
+    }
+    let (before, env_file) = (there(&d601), project.read_env_file().expect("the env file"));
+    assert_eq!(before[0].len(), 3, "{before:?}");
+    let disagree = "the registered Dockerfile and the long-running service contract disagree";
+    for (service, environment, reason) in [
+        (MET_NONLINEAR, "prod", disagree),
+        (MET_NONLINEAR, "dev", disagree),
+        (FINDJOB, "dev", "dev only validates"),
+        (PIPELINE, "dev", "dev only validates"),
+    ] {
+        let next = publish(&d601, service.name, "held on D601");
+        let dry = stage.deploy_as(service.name, environment, &next, &["--dry-run"]);
+        assert_eq!(decision(&dry), (0, "planned".to_owned()), "{}{}", dry.stdout, dry.stderr);
+
+        let live = stage.deploy_as(service.name, environment, &next, &["--run-now"]);
+        assert_eq!(decision(&live), (3, "blocked".to_owned()), "{}{}", live.stdout, live.stderr);
+        assert_eq!(live.text("/error/step"), "guard.hold", "{}", live.stdout);
+        assert!(live.text("/error/message").contains(reason), "{reason}: {}", live.stdout);
+        assert_eq!(
+            (there(&d601), project.read_env_file().expect("the env file")),
+            (before.clone(), env_file.clone())
+        );
+    }
+}
