@@ -77,8 +77,19 @@ impl<'a> Scene<'a> {
         name: &str,
         change: impl FnOnce(SampleImage) -> SampleImage,
     ) -> (String, PushedImage) {
+        self.published_as(SERVICE, name, change)
+    }
+
+    /// The same of another service.
+    #[must_use]
+    pub fn published_as(
+        &self,
+        service: &str,
+        name: &str,
+        change: impl FnOnce(SampleImage) -> SampleImage,
+    ) -> (String, PushedImage) {
         let commit = commit(name);
-        let image = change(SampleImage::new(SERVICE, &commit));
+        let image = change(SampleImage::new(service, &commit));
         let pushed = self.cluster.push(&image).expect("an image in D601's registry");
         (commit, pushed)
     }

@@ -11,7 +11,7 @@ use lab::paths;
 use serde_json::{Value, json};
 
 /// Where the prod services are.
-const PROD: &str = "unidesk";
+pub const PROD: &str = "unidesk";
 
 /// What kubectl shows of a Deployment of the service, and what it answers.
 fn seen(scene: &Scene<'_>, workload: &Workload) -> Value {

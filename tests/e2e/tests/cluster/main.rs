@@ -17,4 +17,5 @@ mod patch;
 mod proxied;
 mod rights;
 mod rollout;
+mod services;
 mod sync;
