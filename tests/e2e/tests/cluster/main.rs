@@ -10,6 +10,7 @@
 mod asked;
 mod deploys;
 mod doctor;
+mod drift;
 mod first;
 mod import;
 mod lease;
