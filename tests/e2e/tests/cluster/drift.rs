@@ -148,7 +148,7 @@ fn cluster_and_main_server_are_brought_back_to_what_is_desired() {
     let brought_back = apart.map(|(service, state, _)| match (service, state) {
         ("backend-core", _) => (service, "failed"),
         // It is shown, and nothing is done.
-        (_, "in-sync") => (service, "planned"),
+        (_, "in-sync") => (service, "in-sync"),
         _ => (service, "deployed"),
     });
     assert_eq!(told(&run, "/decision"), expected(brought_back), "{run:?}");
@@ -159,7 +159,7 @@ fn cluster_and_main_server_are_brought_back_to_what_is_desired() {
     assert_eq!(run.outcome(), (0, "deployed".to_owned()), "{run:?}");
 
     let (states_now, plan) = states(&scene);
-    assert_eq!(plan.outcome(), (0, "planned".to_owned()), "{plan:?}");
+    assert_eq!(plan.outcome(), (0, "in-sync".to_owned()), "{plan:?}");
     assert_eq!(states_now, of_all("in-sync"), "{plan:?}");
     assert_eq!(made(&scene, "project-manager-backend", "decision-center"), left_alone);
     for workload in &workloads {
