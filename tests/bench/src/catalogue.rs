@@ -106,7 +106,7 @@ fn config(folder: &Path, plugins: &Path, policies: &Path) -> Result<PathBuf> {
         format!(
             "plugins = {}\npolicies = {}\nstate = \"state\"\ncache = \"cache\"\n\
              [registry]\nvia = \"d601\"\n[ssh.d601]\ndestination = \"d601\"\n\
-             [runtimes.main-server]\nkind = \"compose\"\n[runtimes.d601]\nkind = \"compose\"\nvia = \"d601\"\n\
+             [runtimes.main-server]\nkind = \"compose\"\n[runtimes.d601]\nkind = \"compose\"\nvia = \"d601\"\nproject-directory = \"/srv/unidesk\"\n\
              [runtimes.d601-k3s]\nkind = \"kubernetes\"\nvia = \"d601\"\n[catalog]\ndesired = \"deploy.json\"\n",
             stage::quoted(plugins),
             stage::quoted(policies)

@@ -51,7 +51,7 @@ impl Rollout<'_> {
             Some(container) => self.log(&object.name, container).await,
             None => String::new(),
         };
-        log + &self.last_event(object, &why.what).await
+        log + &self.last_event(object, why).await
     }
 
     fn hint(&self, why: Option<&Trouble>) -> String {
@@ -87,13 +87,13 @@ impl Rollout<'_> {
     }
 
     /// The last warning about an object that says something new.
-    async fn last_event(&self, object: &Object, known: &str) -> String {
+    async fn last_event(&self, object: &Object, why: &Trouble) -> String {
         let events: Api<Event> = self.api();
         let selector = format!("involvedObject.uid={},type=Warning", object.uid);
         let asked = ListParams::default().fields(&selector).limit(EVENTS);
         let what = format!("reading the events of {} {}", object.kind, object.name);
         match self.connected.asked(&what, PATIENCE, events.list(&asked)).await {
-            Ok(found) => newest(&found.items, known),
+            Ok(found) => newest(&found.items, why),
             Err(error) => format!("; its events cannot be read: {}", error.message()),
         }
     }
@@ -117,14 +117,17 @@ fn last_words(log: &str) -> String {
     format!("; its last words:{}\n", shown.concat())
 }
 
-fn newest(events: &[Event], known: &str) -> String {
+fn newest(events: &[Event], why: &Trouble) -> String {
+    // Whoever asked a container just before it crashed learns nothing that the crash does not say.
+    let ended = why.log_of.is_some();
+    let empty = |message: &str| ended && message.starts_with("Readiness probe");
     let at = |event: &Event| {
         event.last_timestamp.as_ref().map(|time| time.0).or(event.event_time.as_ref().map(|time| time.0))
     };
     let said = |event: &&Event| {
         let message = plain(event.message.as_deref().unwrap_or_default(), SHOWN);
         let telling = event.reason.as_deref().is_some_and(|reason| TELLING.contains(&reason));
-        telling && !message.is_empty() && !known.contains(&message)
+        telling && !message.is_empty() && !why.what.contains(&message) && !empty(&message)
     };
     let newest = events.iter().filter(said).max_by_key(|event| at(event));
     newest.map_or_else(String::new, |event| {
@@ -132,4 +135,31 @@ fn newest(events: &[Event], known: &str) -> String {
         let message = plain(event.message.as_deref().unwrap_or_default(), SHOWN);
         format!("; {reason}: {message}")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn warning(reason: &str, message: &str) -> Event {
+        Event { reason: Some(reason.to_owned()), message: Some(message.to_owned()), ..Event::default() }
+    }
+
+    fn trouble(what: &str, log_of: Option<&str>) -> Trouble {
+        let log_of = log_of.map(str::to_owned);
+        Trouble { what: what.to_owned(), patience: None, passes: false, events_of: None, log_of }
+    }
+
+    #[test]
+    fn an_event_is_told_that_says_something_new() {
+        let refused = [warning("Unhealthy", "Readiness probe failed: connection refused")];
+        let killed = [warning("Unhealthy", "Liveness probe failed: HTTP probe failed with statuscode: 500")];
+        let runs = trouble("it runs and is not ready", None);
+        let crashed = trouble("it crashed 3 times", Some("app"));
+        assert_eq!(newest(&refused, &runs), "; Unhealthy: Readiness probe failed: connection refused");
+        assert_eq!(newest(&refused, &crashed), "");
+        assert!(newest(&killed, &crashed).contains("Liveness"));
+        assert_eq!(newest(&[warning("BackOff", "Back-off restarting failed container")], &crashed), "");
+        assert_eq!(newest(&[warning("Evicted", "no memory")], &trouble("Evicted: no memory", None)), "");
+    }
 }
