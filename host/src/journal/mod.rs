@@ -34,6 +34,8 @@ const RECORD_SCHEMA: i64 = 1;
 const LONGEST: usize = 40;
 /// Pages of the write-ahead log after which its content moves into the journal: so many are read when it is opened again.
 const LOG_PAGES: u32 = 250;
+/// What one of them takes there, in bytes (`SQLite`: "WAL File Format").
+const PAGE: u64 = 4096 + 24;
 /// How long a writer waits for another one.
 const BUSY: Duration = Duration::from_secs(10);
 
@@ -53,6 +55,26 @@ struct Waiting {
     runs: Vec<RunLog>,
     /// So many are waited for: none where runs come alone.
     most: usize,
+}
+
+impl Drop for Opened {
+    /// The log begins anew only for a writer that comes after its content was moved, and most programs write once: without
+    /// this it would grow for ever, and each of them would move all of it again.
+    fn drop(&mut self) {
+        let log = self.path.with_extension("sqlite-wal");
+        let bytes = std::fs::metadata(log).map_or(0, |meta| meta.len());
+        if bytes <= u64::from(LOG_PAGES) * PAGE {
+            return;
+        }
+        let db = self.db.get_mut().unwrap_or_else(PoisonError::into_inner);
+        // Whoever else writes just now does it in the end.
+        let emptied = db
+            .busy_timeout(Duration::ZERO)
+            .and_then(|()| db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())));
+        if let Err(error) = emptied {
+            tracing::debug!(%error, "the log of the journal was not emptied");
+        }
+    }
 }
 
 impl Journal {
@@ -202,6 +224,33 @@ mod tests {
         }
         assert!(fault.message.contains(env!("CARGO_PKG_VERSION")), "{fault}");
         assert!(!fault.help.contains("free space"), "{fault}");
+    }
+
+    #[test]
+    fn the_log_does_not_grow_with_the_number_of_programs_that_wrote_once() {
+        let state = tempfile::tempdir().expect("a folder");
+        let begin = Begin {
+            service: &"shop".parse().expect("a name"),
+            environment: &"prod".parse().expect("a name"),
+            commit: &"0".repeat(40).parse().expect("a commit"),
+            mode: "dry-run",
+            batched: true,
+            requester: "tester",
+            on_failure: OnFailure::Leave,
+            policy: &crate::names::Digest::of(b""),
+        };
+        let report = "x".repeat(200_000);
+        let log = state.path().join("journal.sqlite-wal");
+        let mut most = 0;
+        for _ in 0..40 {
+            let journal = Journal::open(state.path()).expect("a journal");
+            journal.begin(&begin).expect("a run").finish("planned", 0, &report).expect("an end");
+            drop(journal);
+            most = most.max(std::fs::metadata(&log).map_or(0, |meta| meta.len()));
+        }
+        assert!(most > 0 && most <= u64::from(LOG_PAGES) * PAGE, "{most} bytes");
+        let journal = Journal::open(state.path()).expect("a journal");
+        assert_eq!(journal.list(None, 100).expect("runs").len(), 40);
     }
 
     #[test]

@@ -20,7 +20,7 @@ const GOAL: Duration = Duration::from_secs(1);
 const REAL_GOAL: Duration = Duration::from_millis(50);
 const PLAN: [&str; 6] = ["deploy", "plan", "--all", "--offline", "--output", "json"];
 /// One service of each shape, which a third of the thousand are copies of.
-const TEMPLATES: [&str; 3] = ["project-manager", "pipeline", "decision-center"];
+const TEMPLATES: [&str; 3] = ["project-manager", "met-nonlinear", "decision-center"];
 
 pub fn measure(table: &mut Table) -> Result<()> {
     let folder = lab::paths::target()?.join("bench");
