@@ -38,6 +38,8 @@ pub enum Action {
     Rollback,
     /// See whether a far side is as it has to be.
     Diagnose,
+    /// See how the registry is installed on its machine.
+    InspectRegistry,
     /// Read which deploys a runtime tells of.
     ReadRuns,
     /// Take its name from an old image, and with the last one the image.
@@ -52,7 +54,7 @@ impl Action {
     }
 
     /// Every action, in the order of a deploy.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::ResolveArtifact,
         Self::DeliverImage,
         Self::TagImage,
@@ -66,6 +68,7 @@ impl Action {
         Self::RequireSecret,
         Self::Rollback,
         Self::Diagnose,
+        Self::InspectRegistry,
         Self::ReadRuns,
         Self::RemoveImage,
     ];
@@ -87,6 +90,7 @@ impl Action {
             Self::RequireSecret => "requireSecret",
             Self::Rollback => "rollback",
             Self::Diagnose => "diagnose",
+            Self::InspectRegistry => "inspectRegistry",
             Self::ReadRuns => "readRuns",
             Self::RemoveImage => "removeImage",
         }
@@ -309,6 +313,9 @@ impl Operation {
             | Self::Hold { .. } => Vec::new(),
             Self::Diagnose(far_side) => {
                 one(Action::Diagnose, Resource::new(ResourceType::FarSide, far_side.id()))
+            }
+            Self::InspectRegistry => {
+                one(Action::InspectRegistry, Resource::new(ResourceType::FarSide, self.target()))
             }
             Self::ReadRuns { .. } => {
                 one(Action::ReadRuns, Resource::new(ResourceType::FarSide, self.target()))

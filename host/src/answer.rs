@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::artifact::Artifact;
 use crate::diagnosis::Finding;
+use crate::installation::Observed;
 use crate::names::{Pointer, ServiceName};
 use crate::provenance::Provenance;
 
@@ -154,6 +155,8 @@ pub enum Answer {
     Pods(Vec<PodView>),
     /// `host.diagnose`; the first finding says what is there.
     Diagnosis(Vec<Finding>),
+    /// `host.registry`.
+    Installation(Box<Observed>),
     /// `host.runs`.
     Runs(Vec<(ServiceName, Provenance)>),
 }

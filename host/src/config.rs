@@ -8,6 +8,7 @@ mod desired;
 mod file;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
+mod installation;
 mod invalid;
 mod limits;
 mod locate;
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 pub use catalogue::{Catalogue, CatalogueEntry, Upstream};
 pub use cluster::KubernetesRuntime;
 pub use desired::Desired;
+pub use installation::Installation;
 pub use limits::Limits;
 pub use locate::{Chosen, choose};
 pub use secrets::SecretSource;
@@ -59,6 +61,8 @@ pub struct Config {
     pub secrets: BTreeMap<ConfigName, SecretSource>,
     /// Machines behind `ssh`, by name.
     pub ssh: BTreeMap<ConfigName, SshHost>,
+    /// Machines behind a command that only looks, by name.
+    pub gateways: BTreeMap<ConfigName, Vec<String>>,
     /// The desired state, where there is one: `deploy.json`.
     pub desired: Option<PathBuf>,
     /// The artifact catalogue, where there is one: `CI.json`.
@@ -76,6 +80,8 @@ pub struct RegistryConfig {
     pub url: HttpUrl,
     /// First part of every repository, `unidesk`.
     pub namespace: ImageName,
+    /// How it is installed on its machine.
+    pub installation: Installation,
 }
 
 impl RegistryConfig {

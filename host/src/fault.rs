@@ -9,6 +9,8 @@ pub enum FaultKind {
     Usage,
     /// The host's own journal or files failed it: exit 1.
     Internal,
+    /// Policy does not permit it: exit 3.
+    Denied,
 }
 
 /// An error that says what, where and what to do.
@@ -37,12 +39,19 @@ impl Fault {
         Self { kind: FaultKind::Internal, code, message: message.into(), help: help.into() }
     }
 
+    /// Policy does not let this command ask; `help` says what would.
+    #[must_use]
+    pub fn denied(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { kind: FaultKind::Denied, code: "denied", message: message.into(), help: help.into() }
+    }
+
     /// The process's exit code.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self.kind {
             FaultKind::Usage => 2,
             FaultKind::Internal => 1,
+            FaultKind::Denied => 3,
         }
     }
 }

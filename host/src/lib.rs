@@ -19,6 +19,7 @@ mod file;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
 pub mod gate;
+pub mod installation;
 pub mod journal;
 pub mod lock;
 pub mod names;

@@ -378,6 +378,9 @@ pub enum Operation {
     /// See whether a far side is as it has to be; asked by `host doctor`, never by a plugin.
     #[serde(rename = "host.diagnose")]
     Diagnose(FarSide),
+    /// See how the registry is installed on its machine; asked by `host registry`, never by a plugin.
+    #[serde(rename = "host.registry")]
+    InspectRegistry,
     /// Read which deploys a runtime tells of; asked by `host runs`, never by a plugin.
     #[serde(rename = "host.runs")]
     ReadRuns {
@@ -421,6 +424,7 @@ impl Operation {
             Self::RequirePinned => "guard.require-pinned",
             Self::Hold { .. } => "guard.hold",
             Self::Diagnose(_) => "host.diagnose",
+            Self::InspectRegistry => "host.registry",
             Self::ReadRuns { .. } => "host.runs",
             Self::Retain(_) => "host.retain",
             Self::Undo { .. } => "host.undo",
@@ -431,7 +435,9 @@ impl Operation {
     #[must_use]
     pub fn kind(&self, changed: bool) -> Kind {
         match self {
-            Self::Resolve(_) | Self::Diagnose(_) | Self::ReadRuns { .. } => Kind::Read,
+            Self::Resolve(_) | Self::Diagnose(_) | Self::InspectRegistry | Self::ReadRuns { .. } => {
+                Kind::Read
+            }
             Self::InspectContainer(_) | Self::InspectWorkload(_) => {
                 if changed {
                     Kind::Verify
@@ -524,6 +530,7 @@ impl Operation {
             Self::RequirePinned => "the desired state".to_owned(),
             Self::Hold { .. } => "live".to_owned(),
             Self::Diagnose(far_side) => far_side.id(),
+            Self::InspectRegistry => FarSide::Registry.id(),
             Self::ReadRuns { runtime, .. } => format!("runs/{runtime}"),
             Self::Retain(call) => {
                 let names: Vec<_> =

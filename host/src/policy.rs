@@ -84,6 +84,8 @@ impl std::fmt::Display for Principal {
 pub enum BuiltIn {
     /// `host doctor`.
     Doctor,
+    /// `host registry`.
+    Registry,
     /// `host runs`.
     Runs,
     /// What removes old images after a deploy.
@@ -96,6 +98,7 @@ impl BuiltIn {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Doctor => "doctor",
+            Self::Registry => "registry",
             Self::Runs => "runs",
             Self::Retention => "retention",
         }
@@ -106,6 +109,7 @@ impl BuiltIn {
     pub fn asking(action: Action) -> &'static [Self] {
         match action {
             Action::Diagnose => &[Self::Doctor],
+            Action::InspectRegistry => &[Self::Registry],
             Action::ReadRuns => &[Self::Runs],
             Action::RemoveImage => &[Self::Retention],
             _ => &[],

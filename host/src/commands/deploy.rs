@@ -63,7 +63,7 @@ struct OneArgs {
 
 /// What one service is deployed from, and how.
 #[derive(Args)]
-pub(super) struct HowArgs {
+pub(in crate::commands) struct HowArgs {
     /// Commit to deploy: the full 40 hexadecimal digits
     #[arg(long, value_name = "SHA")]
     commit: String,
@@ -89,7 +89,7 @@ pub(super) struct HowArgs {
 
 impl HowArgs {
     /// Whether it is asked for offline.
-    pub(super) fn offline(&self) -> bool {
+    pub(in crate::commands) fn offline(&self) -> bool {
         self.dry_run
     }
 }
@@ -135,7 +135,12 @@ pub async fn run(args: &DeployArgs, global: &Global) -> Result<u8, Fault> {
 }
 
 /// Deploys one service: the one way for every command that does.
-pub(super) async fn one(service: &str, env: &str, how: &HowArgs, global: &Global) -> Result<u8, Fault> {
+pub(in crate::commands) async fn one(
+    service: &str,
+    env: &str,
+    how: &HowArgs,
+    global: &Global,
+) -> Result<u8, Fault> {
     let mode = match (how.dry_run, how.run_now) {
         (true, _) => Mode::DryRun,
         (_, true) => Mode::Live,

@@ -46,6 +46,12 @@ enum Document {
     PolicyExplain,
     /// What `host doctor` answers
     Doctor,
+    /// What `host registry plan` answers
+    RegistryPlan,
+    /// What `host registry render` answers
+    RegistryRender,
+    /// What `host registry status` and `host registry health` answer
+    RegistryHealth,
     /// What a command answers that is deprecated
     Deprecated,
     /// What any command answers where it could not do its work
@@ -66,6 +72,9 @@ impl Document {
             Self::PolicyTest => include_str!("../../schemas/policy-test.json"),
             Self::PolicyExplain => include_str!("../../schemas/policy-explain.json"),
             Self::Doctor => include_str!("../../schemas/doctor.json"),
+            Self::RegistryPlan => include_str!("../../schemas/registry-plan.json"),
+            Self::RegistryRender => include_str!("../../schemas/registry-render.json"),
+            Self::RegistryHealth => include_str!("../../schemas/registry-health.json"),
             Self::Deprecated => include_str!("../../schemas/deprecated.json"),
             Self::Fault => include_str!("../../schemas/fault.json"),
         }
@@ -131,7 +140,10 @@ mod tests {
             Document::PolicyTest => schema::<policy::test::PolicyTest>(&name),
             Document::PolicyExplain => schema::<policy::explain::PolicyExplanation>(&name),
             Document::Doctor => schema::<Diagnosis>(&name),
-            Document::Deprecated => schema::<registry::Deprecated>(&name),
+            Document::RegistryPlan => schema::<registry::plan::RegistryPlan>(&name),
+            Document::RegistryRender => schema::<registry::render::RegistryRender>(&name),
+            Document::RegistryHealth => schema::<registry::look::RegistryHealth>(&name),
+            Document::Deprecated => schema::<registry::backend_core::Deprecated>(&name),
             Document::Fault => schema::<FaultReport>(&name),
         }
     }

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::installation::InstallationTable;
 use super::invalid::invalid;
 use super::locate::{Chosen, default_folder, xdg};
 use super::secrets::SecretsTable;
-use super::ssh::SshTable;
+use super::ssh::{Reached, SshTable};
 use super::{ComposeRuntime, Config, EnvFileSource, HttpUrl, KubernetesRuntime, Limits, RegistryConfig};
 use crate::fault::Fault;
 use crate::names::{ConfigName, ImageName, RuntimeName};
@@ -43,12 +44,18 @@ struct RegistryTable {
     url: String,
     via: Option<ConfigName>,
     namespace: String,
+    installation: InstallationTable,
 }
 
 impl Default for RegistryTable {
     fn default() -> Self {
         // Both from the specification, "Architecture".
-        Self { url: "http://127.0.0.1:5000".to_owned(), via: None, namespace: "unidesk".to_owned() }
+        Self {
+            url: "http://127.0.0.1:5000".to_owned(),
+            via: None,
+            namespace: "unidesk".to_owned(),
+            installation: InstallationTable::default(),
+        }
     }
 }
 
@@ -138,24 +145,30 @@ pub(super) fn understood(text: &str, chosen: &Chosen) -> Result<Config, Fault> {
     let at = |path: &Path| base.join(path);
     let name = chosen.file.as_ref().map_or_else(|| "host.toml".to_owned(), |path| path.display().to_string());
     let file: File = parse(text, &name)?;
-    let ssh = file
-        .ssh
-        .into_iter()
-        .map(|(host, table)| {
-            let key = format!("ssh.{host}");
-            Ok((host, table.host(base).map_err(|error| bad_value(&name, &key, &error))?))
-        })
-        .collect::<Result<BTreeMap<_, _>, Fault>>()?;
+    let (mut ssh, mut gateways) = (BTreeMap::new(), BTreeMap::new());
+    for (host, table) in file.ssh {
+        let key = format!("ssh.{host}");
+        match table.reached(base).map_err(|error| bad_value(&name, &key, &error))? {
+            Reached::Ssh(found) => drop(ssh.insert(host, found)),
+            Reached::Gateway(command) => drop(gateways.insert(host, command)),
+        }
+    }
     let via = |key: &str, via: Option<ConfigName>| match via {
-        Some(host) if !ssh.contains_key(&host) => {
+        Some(host) if !ssh.contains_key(&host) && !gateways.contains_key(&host) => {
             let error = format!("no [ssh.{host}] says how that machine is reached");
             Err(bad_value(&name, key, &error))
         }
         via => Ok(via),
     };
+    let url = registry_url(&file.registry.url, &name)?;
     let registry = RegistryConfig {
         via: via("registry.via", file.registry.via)?,
-        url: registry_url(&file.registry.url, &name)?,
+        installation: file
+            .registry
+            .installation
+            .installation(&url)
+            .map_err(|(key, why)| bad_value(&name, &format!("registry.installation.{key}"), &why))?,
+        url,
         namespace: ImageName::parse(&file.registry.namespace)
             .map_err(|error| bad_value(&name, "registry.namespace", &error.to_string()))?,
     };
@@ -218,6 +231,7 @@ pub(super) fn understood(text: &str, chosen: &Chosen) -> Result<Config, Fault> {
         health,
         secrets,
         ssh,
+        gateways,
         desired: file.catalog.desired.as_deref().map(at),
         artifacts: file.catalog.artifacts.as_deref().map(at),
         limits: file.limits,
@@ -295,16 +309,7 @@ fn compose_runtime(
         return Err(bad_value(file, &key("docker"), &error));
     }
     let project = table.project.unwrap_or_else(|| "unidesk".to_owned());
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c);
-    if !project.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
-        || !project.chars().all(plain)
-    {
-        let error = format!(
-            "{} is no Compose project name: lower-case letters, digits, `_` and `-`",
-            quoted(&project, SHOWN)
-        );
-        return Err(bad_value(file, &key("project"), &error));
-    }
+    compose_project(&project).map_err(|error| bad_value(file, &key("project"), &error))?;
     let files = table.files.unwrap_or_else(|| vec![PathBuf::from("docker-compose.yml")]);
     if files.is_empty() {
         return Err(bad_value(file, &key("files"), "at least one Compose file is needed"));
@@ -314,6 +319,18 @@ fn compose_runtime(
     let env_file = EnvFileSource::parse(&env_file, &directory);
     let files = files.iter().map(|one| directory.join(one)).collect();
     Ok(ComposeRuntime { via: table.via, docker, project, directory, files, env_file })
+}
+
+/// Whether it can be the name of a Compose project.
+pub(super) fn compose_project(name: &str) -> Result<(), String> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c);
+    if name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit()) && name.chars().all(plain) {
+        return Ok(());
+    }
+    Err(format!(
+        "{} is no Compose project name: lower-case letters, digits, `_` and `-`",
+        quoted(name, SHOWN)
+    ))
 }
 
 fn folder(set: Option<PathBuf>, variable: &str, fallback: &str, key: &'static str) -> Result<PathBuf, Fault> {

@@ -70,22 +70,48 @@ impl std::fmt::Display for Destination {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct SshTable {
-    destination: String,
+    destination: Option<String>,
     config: Option<PathBuf>,
+    command: Option<Vec<String>>,
+}
+
+/// How a machine is reached.
+#[derive(Debug)]
+pub(super) enum Reached {
+    /// By `ssh`.
+    Ssh(SshHost),
+    /// By a program that takes a shell command as its last argument, and is there to look and no more (specification, "CLI":
+    /// `trans D601 sh -- '<command>'`).
+    Gateway(Vec<String>),
 }
 
 impl SshTable {
-    /// The host that it names; a relative path is relative to `base`.
+    /// What it names; a relative path is relative to `base`.
     ///
     /// # Errors
     /// In words, with the key.
-    pub(super) fn host(self, base: &Path) -> Result<SshHost, String> {
+    pub(super) fn reached(self, base: &Path) -> Result<Reached, String> {
+        let destination = match (self.destination, self.command) {
+            (Some(destination), None) => destination,
+            (None, Some(command)) if self.config.is_none() => {
+                if command.first().is_none_or(String::is_empty) {
+                    return Err("command: it names no program".to_owned());
+                }
+                return Ok(Reached::Gateway(command));
+            }
+            (None, None) => return Err("it has neither a destination nor a command".to_owned()),
+            _ => {
+                return Err(
+                    "command: a machine has a destination, with a config of ssh, or a command".to_owned()
+                );
+            }
+        };
         let destination =
-            Destination::parse(&self.destination).map_err(|error| format!("destination: {error}"))?;
+            Destination::parse(&destination).map_err(|error| format!("destination: {error}"))?;
         if self.config.as_ref().is_some_and(|file| file.as_os_str().is_empty()) {
             return Err("config: it is empty; leave it out for the user's own ssh configuration".to_owned());
         }
-        Ok(SshHost { destination, config: self.config.map(|file| base.join(file)) })
+        Ok(Reached::Ssh(SshHost { destination, config: self.config.map(|file| base.join(file)) }))
     }
 }
 
@@ -93,10 +119,31 @@ impl SshTable {
 mod tests {
     use super::*;
 
-    fn host(table: &str) -> Result<SshHost, String> {
+    fn reached(table: &str) -> Result<Reached, String> {
         toml::from_str::<SshTable>(table)
             .map_err(|error| error.message().to_owned())
-            .and_then(|table| table.host(Path::new("/srv")))
+            .and_then(|table| table.reached(Path::new("/srv")))
+    }
+
+    fn host(table: &str) -> Result<SshHost, String> {
+        match reached(table)? {
+            Reached::Ssh(host) => Ok(host),
+            Reached::Gateway(command) => Err(format!("a gateway: {command:?}")),
+        }
+    }
+
+    #[test]
+    fn a_gateway_is_a_command_and_nothing_else() {
+        let found = reached("command = [\"trans\", \"D601\", \"sh\", \"--\"]").expect("a gateway");
+        assert!(matches!(found, Reached::Gateway(command) if command[0] == "trans"));
+        for table in [
+            "command = []",
+            "command = [\"\"]",
+            "command = [\"trans\"]\ndestination = \"d601\"",
+            "command = [\"trans\"]\nconfig = \"ssh_config\"",
+        ] {
+            assert!(reached(table).expect_err(table).contains("command"), "{table}");
+        }
     }
 
     #[test]
@@ -136,7 +183,7 @@ mod tests {
             assert!(error.len() < 400 && !error.contains('\u{1b}'), "{error}");
         }
         for (table, word) in [
-            ("", "missing field `destination`"),
+            ("", "neither a destination nor a command"),
             ("destination = \"d601\"\nconfig = \"\"", "config: it is empty"),
             ("destination = \"d601\"\nport = 22", "unknown field `port`"),
             ("destination = 1", "invalid type"),

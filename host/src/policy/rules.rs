@@ -235,7 +235,7 @@ fn invalid(rules: &Rules, files: &[Text], id: &PolicyId, error: DetailedError, r
 /// Whether an error arises only where the host itself asks, which is about no service and no environment.
 fn is_about_the_host(error: &ValidationError) -> bool {
     let text = error.to_string();
-    ["`BuiltIn`", "`FarSide`", "Action::\"diagnose\"", "Action::\"readRuns\""]
+    ["`BuiltIn`", "`FarSide`", "Action::\"diagnose\"", "Action::\"inspectRegistry\"", "Action::\"readRuns\""]
         .iter()
         .any(|word| text.contains(word))
 }

@@ -1,6 +1,6 @@
 //! The ways to other machines, each opened once per run, when it is first needed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,6 +24,8 @@ const RESTART: Duration = Duration::from_secs(5);
 /// Connections and forwarded ports; all of them end with this value.
 pub struct Channels {
     hosts: BTreeMap<ConfigName, Host>,
+    /// Machines behind a command that only looks.
+    gateways: BTreeSet<ConfigName>,
     limits: Limits,
 }
 
@@ -60,6 +62,7 @@ impl Channels {
         };
         Self {
             hosts: config.ssh.iter().map(|(name, config)| (name.clone(), host(config))).collect(),
+            gateways: config.gateways.keys().cloned().collect(),
             limits: config.limits.clone(),
         }
     }
@@ -154,6 +157,12 @@ impl Channels {
 
     fn host(&self, via: &ConfigName) -> Result<&Host, CallError> {
         self.hosts.get(via).ok_or_else(|| {
+            if self.gateways.contains(via) {
+                return CallError::Unavailable(format!(
+                    "ssh.{via} in host.toml is a command that only looks; for more than `host registry status` and `health` it \
+                     needs a destination of ssh"
+                ));
+            }
             CallError::Unavailable(format!("host.toml does not say how {via} is reached: add [ssh.{via}]"))
         })
     }

@@ -22,6 +22,7 @@ pub mod fuzzing {
 mod health;
 mod http;
 mod inside;
+mod installation;
 pub(super) mod json;
 mod kubernetes;
 mod machine;
@@ -159,6 +160,10 @@ impl FarSides {
                 let inspected =
                     async { kubernetes::inspect(self.to.connected(&call.runtime).await?, call).await };
                 Ok(Answer::Workload(stoppable(ask, inspected).await?))
+            }
+            Operation::InspectRegistry => {
+                let found = stoppable(ask, Box::pin(installation::observe(&self.to))).await?;
+                Ok(Answer::Installation(Box::new(found)))
             }
             Operation::ReadRuns { runtime, services, deployments } => {
                 let told = async {

@@ -69,6 +69,7 @@ fn proposal(group: &[&Denial]) -> Vec<String> {
         let (who, what) = (built_in.as_str(), words.join(", "));
         let (reason, condition) = match built_in {
             BuiltIn::Doctor => (format!("host doctor may {what} what deploys go through."), ""),
+            BuiltIn::Registry => (format!("host registry may {what}."), ""),
             BuiltIn::Runs => ("host runs may read which deploys a runtime tells of.".to_owned(), ""),
             BuiltIn::Retention => (
                 format!("After a deploy the host may {what} of earlier deploys."),

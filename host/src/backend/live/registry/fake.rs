@@ -10,7 +10,7 @@ use super::platform::Platform;
 use crate::answer::CallError;
 use crate::artifact::{Artifact, Pair};
 use crate::backend::live::testing::{RawServer, Reply, Step, answer, head};
-use crate::config::{HttpUrl, Limits, RegistryConfig};
+use crate::config::{HttpUrl, Installation, Limits, RegistryConfig};
 use crate::names::{Commit, Digest, ImageName, LabelKey, PlainValue, ServiceName};
 use crate::operation::Resolve;
 use crate::progress::Unwatched;
@@ -144,6 +144,7 @@ pub fn registry(authority: &str) -> RegistryConfig {
         via: None,
         url: HttpUrl { authority: authority.to_owned(), path: "/".to_owned() },
         namespace: ImageName::parse("unidesk").expect("a name"),
+        installation: Installation::specified(),
     }
 }
 

@@ -12,7 +12,7 @@ mod folder;
 mod forward;
 mod heard;
 mod program;
-mod quote;
+pub(super) mod quote;
 mod said;
 mod session;
 
