@@ -445,6 +445,15 @@ pub struct VerifiedPart {
     pub evidence: String,
 }
 
+impl VerifiedPart {
+    /// For people.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let word = if self.verified { "verified" } else { "not verified" };
+        format!("{word}: {}", self.evidence)
+    }
+}
+
 /// How what runs stands to what is wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -87,7 +87,7 @@ impl Several {
         }
         let told = |report: &&Report| {
             let reason = report.state.as_ref().is_some_and(|part| part.reason.is_some());
-            report.error.is_some() || pending(report) || reason
+            report.error.is_some() || pending(report) || reason || report.verified_before.is_some()
         };
         for report in self.services.iter().filter(told) {
             write_detail(out, report, style)?;
@@ -128,6 +128,9 @@ fn write_detail(out: &mut String, report: &Report, style: Style) -> std::fmt::Re
         report.state.as_ref().and_then(|part| part.reason.as_ref()).filter(|_| report.error.is_none());
     for line in reason.iter().flat_map(|reason| reason.lines()) {
         wrapped(out, line, 2)?;
+    }
+    if let Some(before) = &report.verified_before {
+        wrapped(out, &format!("in {} {}", before.environment, before.told()), 2)?;
     }
     for step in report.steps.iter().filter(|step| step.outcome == StepOutcome::Pending) {
         wrapped(out, &format!("pending: {}: {}", step.operation, step.message.as_deref().unwrap_or("")), 2)?;

@@ -182,8 +182,7 @@ fn write_target(out: &mut String, report: &Report) -> fmt::Result {
         field(out, "desired", &format!("{}; {why}", wanted.commit))?;
     }
     if let Some(before) = &report.verified_before {
-        let word = if before.verified { "verified" } else { "not verified" };
-        field(out, &format!("in {}", before.environment), &format!("{word}: {}", before.evidence))?;
+        field(out, &format!("in {}", before.environment), &before.told())?;
     }
     if let Some(last) = &report.last_deploy {
         field(out, "last", &last.provenance.to_string())?;

@@ -22,7 +22,10 @@ impl Run<'_> {
         let (host, request) = (self.host, self.request);
         let part = |verified, evidence| VerifiedPart { environment: first.clone(), verified, evidence };
         let part = match host.journal()?.deployed(&request.service, &first, &request.commit)? {
-            Some((run, at)) => part(true, format!("run {run} deployed it there at {at}")),
+            Some((run, at)) => {
+                let second = at.split('.').next().unwrap_or_default();
+                part(true, format!("run {run} deployed it there at {second}Z"))
+            }
             None if request.mode == Mode::DryRun => part(
                 false,
                 "no run in this journal deployed it there, and offline nobody is asked".to_owned(),

@@ -59,6 +59,9 @@ fn cluster_a_commit_comes_to_prod_after_dev() {
         let (verified, evidence, decision) = told(&plan(&scene, &commit, flags));
         assert!(verified && evidence.contains(&by), "{flags:?}: {evidence}");
         assert_eq!(decision, "planned", "{flags:?}");
+        let arguments = ["deploy", "plan", "--env", "prod", "--service", SERVICE, "--commit", &commit];
+        let text = scene.stage.host(&[&arguments[..], flags].concat()).stdout;
+        assert!(text.contains("in dev verified: run "), "{text}");
     }
 
     // A colleague's journal knows nothing of it: offline nobody does, and otherwise they see what runs there.
