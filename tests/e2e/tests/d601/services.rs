@@ -61,3 +61,30 @@ fn d601_runs_pipeline_and_holds_what_is_only_planned() {
         );
     }
 }
+
+/// How often somebody logged in there so far, this question included.
+fn logins(d601: &D601) -> usize {
+    let accepted = "sudo -n journalctl --sync; sudo -n journalctl --unit ssh --output cat | grep --count 'Accepted publickey'";
+    let told = d601.ssh(&["sh", "-c", accepted]).expect("the journal there");
+    told.trim().parse().expect("a number")
+}
+
+#[test]
+fn d601_is_connected_to_once_however_many_services_are_looked_at() {
+    let d601 = d601();
+    d601.project("unidesk", &[FINDJOB, PIPELINE, MET_NONLINEAR]).expect("a project there");
+    let stage = stage(&d601, "unidesk");
+    let services = [FINDJOB, PIPELINE, MET_NONLINEAR].map(|service| service.name);
+    let commits = services.map(|service| publish(&d601, service, "looked at together"));
+    let [commit, others @ ..] = &commits;
+    assert!(others.iter().all(|other| other == commit), "one name, one commit");
+    let mut plan = vec!["deploy", "plan", "--env", "prod", "--commit", commit, "--output", "json"];
+    plan.extend(services.iter().flat_map(|service| ["--service", service]));
+
+    let before = logins(&d601);
+    let run = stage.host(&plan);
+    let after = logins(&d601);
+
+    assert_eq!(run.json()["services"].as_array().map(Vec::len), Some(3), "{run:?}");
+    assert_eq!(after - before, 2, "the plan's, and that of the second question: {run:?}");
+}
