@@ -139,7 +139,7 @@ type Wrong = (
     &'static [&'static str],
 );
 
-const WRONG: [Wrong; 7] = [
+const WRONG: [Wrong; 8] = [
     (
         "the unit is stopped, and somebody started the container",
         &["sh", "-c", "systemctl stop unidesk-artifact-registry && docker start unidesk-artifact-registry"],
@@ -191,6 +191,18 @@ const WRONG: [Wrong; 7] = [
         1,
         "unhealthy",
         &["listener"],
+    ),
+    (
+        "another version of the image runs",
+        &[
+            "sh",
+            "-c",
+            "sed s/registry:2.8.3/registry:2.7/ /home/ubuntu/.unidesk/artifact-registry/compose.yml | docker compose -f - up --detach",
+        ],
+        &["true"],
+        6,
+        "service-degraded",
+        &["container"],
     ),
     (
         "its storage is gone",
