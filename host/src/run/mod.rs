@@ -1,7 +1,9 @@
 //! One deploy, from the request to the report. This file is the whole flow; everything else is detail.
 
+mod back;
 mod before;
 mod catalogue;
+mod circumstances;
 mod compare;
 mod conclude;
 mod desired;
@@ -26,8 +28,7 @@ use crate::gate::halt::Halt;
 use crate::gate::{Audience, Gate, Subject, Unheard};
 use crate::journal::{Begin, Journal, Log, OnFailure, RunLog};
 use crate::names::{Commit, Environment, RuntimeName, ServiceName};
-use crate::operation::{Activate, Operation, PatchDeployments};
-use crate::policy::{Context, Policy, Principal, Weekday};
+use crate::policy::{Policy, Principal};
 use crate::progress::Interrupt;
 use crate::provenance::Mark;
 use crate::recording::Recording;
@@ -39,8 +40,10 @@ use crate::step::Step;
 use crate::timing;
 use crate::who;
 
+use back::{Undone, take_back};
 use catalogue::republished;
 pub use catalogue::sourced;
+pub use circumstances::circumstances;
 use conclude::{
     conclude_live, conclude_observed, faulted, locked, no_longer_fits, unsupported_environment,
     unsupported_service,
@@ -571,77 +574,4 @@ fn keep(log: &RunLog, report: &Report) -> Result<(), Fault> {
     })?;
     drop(report_phase);
     log.finish(report.decision.as_str(), report.decision.exit_code(), &text)
-}
-
-/// One change that was to be taken back.
-struct Undone {
-    target: String,
-    result: Result<(), String>,
-}
-
-/// Takes the changes back, last first. One that cannot be taken back does not keep the others from it, but for the image
-/// that it still runs.
-async fn take_back(gate: &mut Gate) -> Vec<Undone> {
-    let done: Vec<Step> = Recording::undo_order(gate.steps()).cloned().collect();
-    let mut undone: Vec<Undone> = Vec::with_capacity(done.len());
-    let mut in_use = Vec::new();
-    for step in done {
-        let target = format!("{} of {}", step.operation.name(), step.operation.target());
-        let needed = match &step.operation {
-            Operation::Deliver(call) => in_use.contains(&(call.artifact.clone(), call.runtime.clone())),
-            _ => false,
-        };
-        let result = if needed {
-            Err("what runs still needs it".to_owned())
-        } else {
-            match gate.undo(&step).await {
-                Ok(Ok(_)) => Ok(()),
-                Ok(Err(error)) => Err(error.to_string()),
-                Err(halt) => Err(halt.to_string()),
-            }
-        };
-        let runs = match &step.operation {
-            Operation::Activate(Activate { artifact, runtime, .. })
-            | Operation::PatchDeployments(PatchDeployments { artifact, runtime, .. }) => {
-                Some((artifact, runtime))
-            }
-            _ => None,
-        };
-        if let (Err(_), Some((artifact, runtime))) = (&result, runs) {
-            in_use.push((artifact.clone(), runtime.clone()));
-        }
-        undone.push(Undone { target, result });
-    }
-    undone
-}
-
-/// What policy is told of this moment, and of who runs the host.
-#[must_use]
-pub fn circumstances(
-    zone: &jiff::tz::TimeZone,
-    operator: &str,
-    environment: Option<&Environment>,
-    verified_before: bool,
-) -> Context {
-    let now = jiff::Timestamp::now().to_zoned(zone.clone());
-    Context {
-        environment: environment.cloned(),
-        operator: operator.to_owned(),
-        weekday: weekday(now.weekday()),
-        minute_of_day: u16::try_from(i32::from(now.hour()) * 60 + i32::from(now.minute())).unwrap_or(0),
-        verified_before,
-    }
-}
-
-fn weekday(day: jiff::civil::Weekday) -> Weekday {
-    use jiff::civil::Weekday as Day;
-    match day {
-        Day::Monday => Weekday::Monday,
-        Day::Tuesday => Weekday::Tuesday,
-        Day::Wednesday => Weekday::Wednesday,
-        Day::Thursday => Weekday::Thursday,
-        Day::Friday => Weekday::Friday,
-        Day::Saturday => Weekday::Saturday,
-        Day::Sunday => Weekday::Sunday,
-    }
 }
