@@ -40,6 +40,8 @@ pub enum Action {
     Diagnose,
     /// See how the registry is installed on its machine.
     InspectRegistry,
+    /// Install the registry on its machine.
+    InstallRegistry,
     /// Read which deploys a runtime tells of.
     ReadRuns,
     /// Take its name from an old image, and with the last one the image.
@@ -54,7 +56,7 @@ impl Action {
     }
 
     /// Every action, in the order of a deploy.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::ResolveArtifact,
         Self::DeliverImage,
         Self::TagImage,
@@ -69,6 +71,7 @@ impl Action {
         Self::Rollback,
         Self::Diagnose,
         Self::InspectRegistry,
+        Self::InstallRegistry,
         Self::ReadRuns,
         Self::RemoveImage,
     ];
@@ -91,6 +94,7 @@ impl Action {
             Self::Rollback => "rollback",
             Self::Diagnose => "diagnose",
             Self::InspectRegistry => "inspectRegistry",
+            Self::InstallRegistry => "installRegistry",
             Self::ReadRuns => "readRuns",
             Self::RemoveImage => "removeImage",
         }
@@ -230,6 +234,7 @@ impl Operation {
     #[must_use]
     pub fn accesses(&self) -> Vec<Access> {
         let one = |action, resource| vec![Access { action, resource }];
+        let far_side = |action| one(action, Resource::new(ResourceType::FarSide, self.target()));
         match self {
             Self::Resolve(call) => one(
                 Action::ResolveArtifact,
@@ -311,15 +316,10 @@ impl Operation {
             | Self::RequireOutside { .. }
             | Self::RequirePinned
             | Self::Hold { .. } => Vec::new(),
-            Self::Diagnose(far_side) => {
-                one(Action::Diagnose, Resource::new(ResourceType::FarSide, far_side.id()))
-            }
-            Self::InspectRegistry => {
-                one(Action::InspectRegistry, Resource::new(ResourceType::FarSide, self.target()))
-            }
-            Self::ReadRuns { .. } => {
-                one(Action::ReadRuns, Resource::new(ResourceType::FarSide, self.target()))
-            }
+            Self::Diagnose(_) => far_side(Action::Diagnose),
+            Self::InspectRegistry { .. } => far_side(Action::InspectRegistry),
+            Self::InstallRegistry => far_side(Action::InstallRegistry),
+            Self::ReadRuns { .. } => far_side(Action::ReadRuns),
             Self::Retain(call) => call.accesses(),
             // Taking back is a right of its own on whatever the change touched.
             Self::Undo { change } => change

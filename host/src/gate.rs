@@ -66,8 +66,8 @@ pub struct Gate {
     call_limit: u64,
     enforcing: bool,
     pinned: Option<Commit>,
-    /// How many steps came before this door's first.
-    before: u32,
+    /// How many steps came before this door's first; nothing for a question beside a pass, which is none of its steps.
+    before: Option<u32>,
     steps: Vec<Step>,
     /// What the host itself would do, as far as it was foreseen.
     foreseen: Vec<Step>,
@@ -95,7 +95,7 @@ impl Gate {
             call_limit,
             enforcing: false,
             pinned: None,
-            before: 0,
+            before: Some(0),
             steps: Vec::new(),
             foreseen: Vec::new(),
             changed: false,
@@ -105,7 +105,14 @@ impl Gate {
     /// Continues the numbers of a pass that had `steps` of them.
     #[must_use]
     pub fn following(mut self, steps: u32) -> Self {
-        self.before = steps;
+        self.before = Some(steps);
+        self
+    }
+
+    /// For one question beside a pass, whose number is 0.
+    #[must_use]
+    pub fn beside(mut self) -> Self {
+        self.before = None;
         self
     }
 
@@ -303,7 +310,7 @@ impl Gate {
 
     fn next(&self) -> u32 {
         let here = u32::try_from(self.steps.len() + self.foreseen.len() + 1).unwrap_or(u32::MAX);
-        self.before.saturating_add(here)
+        self.before.map_or(0, |before| before.saturating_add(here))
     }
 
     fn intent(

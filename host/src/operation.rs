@@ -380,7 +380,13 @@ pub enum Operation {
     Diagnose(FarSide),
     /// See how the registry is installed on its machine; asked by `host registry`, never by a plugin.
     #[serde(rename = "host.registry")]
-    InspectRegistry,
+    InspectRegistry {
+        /// As evidence beside a deploy: where none of its files is there, it is kept in another way, and nothing more is asked.
+        evidence: bool,
+    },
+    /// Install the registry on its machine, as the configuration has it; asked by `host registry`, never by a plugin.
+    #[serde(rename = "host.registry-install")]
+    InstallRegistry,
     /// Read which deploys a runtime tells of; asked by `host runs`, never by a plugin.
     #[serde(rename = "host.runs")]
     ReadRuns {
@@ -424,7 +430,8 @@ impl Operation {
             Self::RequirePinned => "guard.require-pinned",
             Self::Hold { .. } => "guard.hold",
             Self::Diagnose(_) => "host.diagnose",
-            Self::InspectRegistry => "host.registry",
+            Self::InspectRegistry { .. } => "host.registry",
+            Self::InstallRegistry => "host.registry-install",
             Self::ReadRuns { .. } => "host.runs",
             Self::Retain(_) => "host.retain",
             Self::Undo { .. } => "host.undo",
@@ -435,20 +442,15 @@ impl Operation {
     #[must_use]
     pub fn kind(&self, changed: bool) -> Kind {
         match self {
-            Self::Resolve(_) | Self::Diagnose(_) | Self::InspectRegistry | Self::ReadRuns { .. } => {
-                Kind::Read
-            }
-            Self::InspectContainer(_) | Self::InspectWorkload(_) => {
-                if changed {
-                    Kind::Verify
-                } else {
-                    Kind::Read
-                }
+            Self::Resolve(_) | Self::Diagnose(_) | Self::ReadRuns { .. } => Kind::Read,
+            Self::InspectContainer(_) | Self::InspectWorkload(_) | Self::InspectRegistry { .. } => {
+                if changed { Kind::Verify } else { Kind::Read }
             }
             Self::Deliver(_)
             | Self::Activate(_)
             | Self::PatchDeployments(_)
             | Self::SyncObject(_)
+            | Self::InstallRegistry
             | Self::Retain(_)
             | Self::Undo { .. } => Kind::Change,
             Self::ExpectContainer(_)
@@ -530,7 +532,7 @@ impl Operation {
             Self::RequirePinned => "the desired state".to_owned(),
             Self::Hold { .. } => "live".to_owned(),
             Self::Diagnose(far_side) => far_side.id(),
-            Self::InspectRegistry => FarSide::Registry.id(),
+            Self::InspectRegistry { .. } | Self::InstallRegistry => FarSide::Registry.id(),
             Self::ReadRuns { runtime, .. } => format!("runs/{runtime}"),
             Self::Retain(call) => {
                 let names: Vec<_> =

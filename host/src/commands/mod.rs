@@ -5,6 +5,7 @@ mod completions;
 mod deploy;
 mod doctor;
 mod man;
+mod operator;
 mod policy;
 mod registry;
 mod runs;

@@ -136,12 +136,14 @@ fn list(runs: &[RunRow], service: Option<&str>) -> String {
         "RUN", "SERVICE", "ENV", "COMMIT", "MODE", "DECISION"
     )];
     lines.extend(runs.iter().map(|run| {
+        let of = |part: &'_ Option<String>| part.clone().unwrap_or_else(|| "-".to_owned());
+        let commit = of(&run.commit);
         format!(
             "{:<23} {:<18} {:<5} {:<12} {:<7} {}",
             run.id,
-            run.service,
-            run.environment,
-            run.commit.get(..12).unwrap_or(&run.commit),
+            run.service.as_ref().unwrap_or(&run.command),
+            of(&run.environment),
+            commit.get(..12).unwrap_or(&commit),
             run.mode,
             decision(run)
         )
@@ -170,7 +172,12 @@ fn show(detail: &RunDetail) -> String {
     if let Some(report) = report {
         text += &render(&report, Style { colour: console::colour_on_stdout(), steps: false });
     } else {
-        let asked = format!("{} → {}  commit {}", run.service, run.environment, run.commit);
+        let asked = match (&run.service, &run.environment, &run.commit) {
+            (Some(service), Some(environment), Some(commit)) => {
+                format!("{service} → {environment}  commit {commit}")
+            }
+            _ => format!("host {}", run.command),
+        };
         text += &(asked + "\n  decision  " + &decision(run) + "\n");
     }
     let mut lines = vec!["\npass        seq  operation              policy   outcome".to_owned()];

@@ -50,6 +50,8 @@ enum Document {
     RegistryPlan,
     /// What `host registry render` answers
     RegistryRender,
+    /// What `host registry install` answers
+    RegistryInstall,
     /// What `host registry status` and `host registry health` answer
     RegistryHealth,
     /// What a command answers that is deprecated
@@ -74,6 +76,7 @@ impl Document {
             Self::Doctor => include_str!("../../schemas/doctor.json"),
             Self::RegistryPlan => include_str!("../../schemas/registry-plan.json"),
             Self::RegistryRender => include_str!("../../schemas/registry-render.json"),
+            Self::RegistryInstall => include_str!("../../schemas/registry-install.json"),
             Self::RegistryHealth => include_str!("../../schemas/registry-health.json"),
             Self::Deprecated => include_str!("../../schemas/deprecated.json"),
             Self::Fault => include_str!("../../schemas/fault.json"),
@@ -142,6 +145,7 @@ mod tests {
             Document::Doctor => schema::<Diagnosis>(&name),
             Document::RegistryPlan => schema::<registry::plan::RegistryPlan>(&name),
             Document::RegistryRender => schema::<registry::render::RegistryRender>(&name),
+            Document::RegistryInstall => schema::<registry::install::RegistryInstall>(&name),
             Document::RegistryHealth => schema::<registry::look::RegistryHealth>(&name),
             Document::Deprecated => schema::<registry::backend_core::Deprecated>(&name),
             Document::Fault => schema::<FaultReport>(&name),

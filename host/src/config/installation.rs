@@ -33,6 +33,8 @@ pub struct Installation {
     pub storage: PathBuf,
     /// Where the registry listens on its machine; loopback.
     pub bind: SocketAddr,
+    /// What gives a command there the rights of root, never by a question; nothing where ssh logs in as root.
+    pub sudo: Vec<String>,
 }
 
 /// As it is written.
@@ -46,6 +48,7 @@ pub(crate) struct InstallationTable {
     config: PathBuf,
     compose: PathBuf,
     storage: PathBuf,
+    sudo: Vec<String>,
 }
 
 impl Default for InstallationTable {
@@ -60,6 +63,7 @@ impl Default for InstallationTable {
             config: folder.join("artifact-registry/config.yml"),
             compose: folder.join("artifact-registry/compose.yml"),
             storage: folder.join("registry-storage"),
+            sudo: ["sudo", "-n"].map(str::to_owned).to_vec(),
         }
     }
 }
@@ -97,8 +101,13 @@ impl InstallationTable {
             ));
         }
         let bind = bind(url).map_err(|why| ("url", why))?;
-        let Self { unit, project, image, config, compose, storage, .. } = self;
-        Ok(Installation { unit, project, container, image, config, compose, storage, bind })
+        if let Some(word) =
+            self.sudo.iter().find(|word| word.is_empty() || word.chars().any(char::is_control))
+        {
+            return Err(("sudo", format!("{} is no word of a command", quoted(word, SHOWN))));
+        }
+        let Self { unit, project, image, config, compose, storage, sudo, .. } = self;
+        Ok(Installation { unit, project, container, image, config, compose, storage, bind, sudo })
     }
 }
 
@@ -190,6 +199,7 @@ mod tests {
             ("config", told(|table| table.config = "config.yml".into())),
             ("compose", told(|table| table.compose = "/srv/$HOME/compose.yml".into())),
             ("compose", told(|table| table.compose = table.config.clone())),
+            ("sudo", told(|table| table.sudo = vec![String::new()])),
             ("storage", told(|table| table.storage = "/srv/../etc".into())),
             ("storage", told(|table| table.storage = table.config.parent().expect("a folder").to_owned())),
         ] {

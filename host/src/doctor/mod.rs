@@ -26,6 +26,7 @@ use crate::config::Config;
 use crate::diagnosis::{FarSide, Finding};
 use crate::fault::Fault;
 use crate::gate::built_in::Asking;
+use crate::journal::Log;
 use crate::operation::{Activate, Operation};
 use crate::policy::{BuiltIn, Policy};
 use crate::run::circumstances;
@@ -230,6 +231,7 @@ impl Doctor<'_> {
             built_in: BuiltIn::Doctor,
             context: circumstances(&self.config.zone, &self.requester, None, true),
             far: &self.far,
+            log: Log::Unkept,
         };
         let asked = asking.ask(Operation::Diagnose(far_side));
         let found = match self.pending.during(name.clone(), Box::pin(asked)).await {

@@ -1,5 +1,4 @@
-//! Questions of the host's own commands: through the same gate as a plugin's, each through one of its own, and kept in no
-//! journal.
+//! Questions of the host's own: through the same gate as a plugin's, each through one of its own.
 
 use std::sync::Arc;
 
@@ -23,6 +22,8 @@ pub struct Asking<'a> {
     pub context: Context,
     /// What is asked.
     pub far: &'a Arc<FarSides>,
+    /// Where it is written down: a command that leaves no trace keeps nothing, and what is asked beside a run is in its record.
+    pub log: Log,
 }
 
 impl Asking<'_> {
@@ -36,12 +37,13 @@ impl Asking<'_> {
         let mut gate = Gate::new(
             Arc::clone(self.policy),
             subject,
-            Log::Unkept,
+            self.log,
             Backend::Observing(Arc::clone(self.far)),
             Arc::new(Unheard),
             Interrupt::pair().1,
             1,
-        );
+        )
+        .beside();
         gate.perform(operation).await
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::*;
 use crate::backend::live::{Connections, FarSides};
 use crate::config::{Chosen, Config};
-use crate::journal::{Begin, Journal, OnFailure, RunLog};
+use crate::journal::{Begin, Deployed, Journal, OnFailure, RunLog};
 use crate::names::{
     Commit, ConfigName, Digest, Environment, ImageName, KubernetesName, RuntimeName, ServiceName,
 };
@@ -90,9 +90,12 @@ impl Scene {
 
 fn journal(state: &Path, policy: &Policy) -> RunLog {
     let begin = Begin {
-        service: &name("project-manager"),
-        environment: &Environment::parse("prod").expect("an environment"),
-        commit: &commit(),
+        command: "deploy",
+        deployed: Some(Deployed {
+            service: &name("project-manager"),
+            environment: &Environment::parse("prod").expect("an environment"),
+            commit: &commit(),
+        }),
         mode: "live",
         batched: false,
         requester: "tester",

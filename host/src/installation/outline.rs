@@ -139,6 +139,7 @@ impl Outline {
                 part("what it says", format!("{composed} logs --tail 100 registry")),
                 part("whether it answers", format!("curl --fail {}/v2/", registry.url)),
                 part("what the files should be", "host registry render".to_owned()),
+                part("bring it to that", "host registry install --run-now".to_owned()),
             ],
         }
     }

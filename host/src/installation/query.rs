@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::render::{HEADER, Rendered};
+use super::render::{HEADER, LABEL, Rendered};
 use crate::config::Installation;
 use crate::words::plain;
 
@@ -18,9 +18,20 @@ const SHOWN: usize = 300;
 /// A POSIX shell runs it, with [`arguments`]: every value is one, and none is ever a part of it.
 pub const SCRIPT: &str = include_str!("query.sh");
 
+/// How much is asked.
+#[derive(Debug, Clone, Copy)]
+pub enum Depth {
+    /// Nothing more where none of the managed files is there.
+    Evidence,
+    /// Everything but what is in files.
+    All,
+    /// That, too: of each managed file so many bytes at most.
+    Files(usize),
+}
+
 /// Of [`SCRIPT`], for a registry that its machine reaches at `url`.
 #[must_use]
-pub fn arguments(installation: &Installation, url: &str) -> Vec<String> {
+pub fn arguments(installation: &Installation, url: &str, depth: Depth) -> Vec<String> {
     let rendered = Rendered::new(installation);
     let mut words = vec![
         installation.unit.clone(),
@@ -29,6 +40,12 @@ pub fn arguments(installation: &Installation, url: &str) -> Vec<String> {
         installation.storage.display().to_string(),
         format!("{url}/v2/"),
         HEADER.trim_end().to_owned(),
+        LABEL.to_owned(),
+        match depth {
+            Depth::Evidence => "evidence".to_owned(),
+            Depth::All => "0".to_owned(),
+            Depth::Files(bytes) => bytes.to_string(),
+        },
     ];
     words.extend(rendered.files().map(|(_, file)| file.path.display().to_string()));
     words
@@ -38,7 +55,7 @@ pub fn arguments(installation: &Installation, url: &str) -> Vec<String> {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Observed {
-    /// `LoadState`, `ActiveState`, `SubState` and `UnitFileState` of the unit (systemctl(1), `show`).
+    /// `LoadState`, `ActiveState`, `SubState`, `UnitFileState` and `NeedDaemonReload` of the unit (systemctl(1), `show`).
     pub unit: BTreeMap<String, String>,
     /// The version of the engine.
     pub docker: Option<String>,
@@ -73,6 +90,8 @@ pub struct Container {
     pub image: String,
     /// The Compose project that made it; empty for none.
     pub project: String,
+    /// What it was made from, as [`LABEL`] tells it; empty for nothing.
+    pub made_from: String,
 }
 
 /// A managed file as it is there.
@@ -80,7 +99,10 @@ pub struct Container {
 #[serde(tag = "is", rename_all = "kebab-case")]
 pub enum Kept {
     /// Not at all.
-    Missing,
+    Missing {
+        /// Nor is the folder that it belongs into.
+        folder_too: bool,
+    },
     /// Something else than a file, or one that may not be read.
     Unreadable,
     /// There.
@@ -89,6 +111,9 @@ pub enum Kept {
         sha256: String,
         /// Whether it begins as managed files do.
         managed: bool,
+        /// What is in it, line by line; nothing where that was not asked for.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        text: Vec<String>,
     },
 }
 
@@ -100,6 +125,12 @@ pub fn parse(answer: &str) -> Result<Observed, String> {
     let mut observed = Observed::default();
     let mut ended = false;
     for line in answer.lines() {
+        if let Some(told) = line.strip_prefix("text\t") {
+            if let Some(Kept::Present { text, .. }) = observed.files.last_mut() {
+                text.push(plain(told.trim_end(), SHOWN));
+            }
+            continue;
+        }
         let words: Vec<String> = line.split('\t').map(|word| plain(word.trim(), SHOWN)).collect();
         let Some((name, words)) = words.split_first() else { continue };
         let word = |at: usize| words.get(at).cloned().unwrap_or_default();
@@ -113,8 +144,13 @@ pub fn parse(answer: &str) -> Result<Observed, String> {
             "docker" => observed.docker = said(0),
             "docker-error" => observed.docker_error = said(0),
             "container" => {
-                observed.container =
-                    Some(Container { state: word(0), image_name: word(1), image: word(2), project: word(3) });
+                observed.container = Some(Container {
+                    state: word(0),
+                    image_name: word(1),
+                    image: word(2),
+                    project: word(3),
+                    made_from: word(4),
+                });
             }
             "image" => observed.image = said(0),
             "listen" => observed.listeners.get_or_insert_default().extend(listener(&word(0))),
@@ -125,8 +161,10 @@ pub fn parse(answer: &str) -> Result<Observed, String> {
                 observed.storage_free = word(1).parse().ok();
             }
             "file" => observed.files.push(match word(0).as_str() {
-                "missing" => Kept::Missing,
-                "present" => Kept::Present { sha256: word(1), managed: word(2) == "managed" },
+                "missing" => Kept::Missing { folder_too: word(1) == "folder" },
+                "present" => {
+                    Kept::Present { sha256: word(1), managed: word(2) == "managed", text: Vec::new() }
+                }
                 _ => Kept::Unreadable,
             }),
             "end" => ended = true,
@@ -163,7 +201,7 @@ mod tests {
         let answer = "unit\tLoadState=loaded\nunit\tActiveState=active\ndocker\t28.2.2\n\
             container\trunning\tregistry:2.8.3\tsha256:5\tunidesk-artifact-registry\nimage\tsha256:5\n\
             listen\t0100007F:1388\nlisten\t00000000000000000000000001000000:1388\nhttp\t200\nstorage\tfolder\t1024\n\
-            file\tpresent\tabc\tmanaged\nfile\tmissing\nfile\tunreadable\nend\n";
+            file\tpresent\tabc\tmanaged\ntext\ta:\ntext\t  b: 1\nfile\tmissing\nfile\tunreadable\nend\n";
         let observed = parse(answer).expect("an answer");
         assert_eq!(observed.unit["ActiveState"], "active");
         assert_eq!(
@@ -171,7 +209,9 @@ mod tests {
             Some(vec!["127.0.0.1:5000".parse().expect("v4"), "[::1]:5000".parse().expect("v6")])
         );
         assert_eq!((observed.http, observed.storage_free), (Some(200), Some(1024)));
-        assert_eq!(observed.files[1..], [Kept::Missing, Kept::Unreadable]);
+        let Kept::Present { text, .. } = &observed.files[0] else { panic!("{observed:?}") };
+        assert_eq!(*text, ["a:", "  b: 1"]);
+        assert_eq!(observed.files[1..], [Kept::Missing { folder_too: false }, Kept::Unreadable]);
         assert!(parse(answer.trim_end_matches("end\n")).is_err(), "an answer that was cut off is none");
         assert!(parse("Last login: today\n").is_err());
     }

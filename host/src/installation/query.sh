@@ -1,6 +1,13 @@
-# Reads and changes nothing. Arguments: unit, container, image, storage, URL, first line of managed files, files.
-unit=$1 container=$2 image=$3 storage=$4 url=$5 header=$6
-shift 6
+# Reads and changes nothing. Arguments: unit, container, image, storage, URL, first line of managed files, the label of the
+# container, how many bytes of a managed file are told at most, files. `evidence` instead of a number: where none of the files
+# is there, nothing more is asked.
+unit=$1 container=$2 image=$3 storage=$4 url=$5 header=$6 label=$7 told=$8
+shift 8
+if [ "$told" = evidence ]; then
+  told=0 some=
+  for file; do [ ! -e "$file" ] || some=1; done
+  [ "$some" ] || { printf 'end\n'; exit 0; }
+fi
 say() {
   name=$1
   shift
@@ -14,7 +21,7 @@ patient() {
 
 if command -v systemctl >/dev/null 2>&1; then
   patient systemctl show "$unit" --property=LoadState --property=ActiveState --property=SubState \
-    --property=UnitFileState 2>/dev/null |
+    --property=UnitFileState --property=NeedDaemonReload 2>/dev/null |
     while IFS= read -r line; do say unit "$line"; done
 fi
 
@@ -23,7 +30,7 @@ if ! command -v docker >/dev/null 2>&1; then
 elif version=$(patient docker version --format '{{.Server.Version}}' 2>&1); then
   say docker "$version"
   tab=$(printf '\t')
-  format="{{.State.Status}}${tab}{{.Config.Image}}${tab}{{.Image}}${tab}{{index .Config.Labels \"com.docker.compose.project\"}}"
+  format="{{.State.Status}}${tab}{{.Config.Image}}${tab}{{.Image}}${tab}{{index .Config.Labels \"com.docker.compose.project\"}}${tab}{{index .Config.Labels \"$label\"}}"
   if found=$(patient docker container inspect --format "$format" "$container" 2>/dev/null); then
     printf 'container\t%s\n' "$found"
   fi
@@ -66,12 +73,15 @@ for file; do
   if [ -f "$file" ] && [ -r "$file" ]; then
     sum=$(sha256sum <"$file")
     IFS= read -r first <"$file" || :
-    if [ "$first" = "$header" ]; then kind=managed; else kind=foreign; fi
+    if [ "$first" = "$header" ] && [ ! -L "$file" ]; then kind=managed; else kind=foreign; fi
     say file present "${sum%% *}" "$kind"
+    if [ "$kind" = managed ] && [ "$told" -gt 0 ]; then head -c "$told" -- "$file" | tr '\t\r' '  ' | sed 's/^/text\t/'; fi
   elif [ -e "$file" ] || [ -L "$file" ]; then
     say file unreadable
-  else
+  elif [ -d "${file%/*}" ]; then
     say file missing
+  else
+    say file missing folder
   fi
 done
 say end

@@ -8,9 +8,9 @@ use crate::names::Digest;
 /// What every managed file begins with; a file at a managed path without it is somebody else's.
 pub const HEADER: &str = "# Managed by host (`host registry render`). A change by hand is drift: the next install overwrites it.\n";
 
-/// The label that carries the digest of the registry's configuration: the file is mounted, and a container that does not
-/// change by it would go on with the old one.
-const CONFIG_LABEL: &str = "unidesk.artifact-registry.config-sha256";
+/// The label that says what a container was made from: the configuration is mounted, and a container that does not change by it
+/// would go on with the old one.
+pub const LABEL: &str = "unidesk.artifact-registry.rendered-sha256";
 
 /// Where the image has its configuration, and its storage (CNCF Distribution's own image).
 const CONFIG_INSIDE: &str = "/etc/docker/registry/config.yml";
@@ -29,10 +29,16 @@ pub struct File {
 }
 
 impl File {
+    /// Its name without the folder.
+    #[must_use]
+    pub fn name(&self) -> std::borrow::Cow<'_, str> {
+        self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy()
+    }
+
     /// SHA-256, as `sha256sum` prints it.
     #[must_use]
     pub fn sha256(&self) -> String {
-        Digest::of(self.content.as_bytes()).as_str().trim_start_matches("sha256:").to_owned()
+        sha256(&self.content)
     }
 }
 
@@ -45,6 +51,8 @@ pub struct Rendered {
     pub compose: File,
     /// The unit of systemd.
     pub unit: File,
+    /// What [`LABEL`] says of a container that was made from these.
+    pub made_from: String,
 }
 
 impl Rendered {
@@ -52,9 +60,10 @@ impl Rendered {
     #[must_use]
     pub fn new(installation: &Installation) -> Self {
         let config = File { path: installation.config.clone(), content: format!("{HEADER}{CONFIG}") };
-        let compose = File { path: installation.compose.clone(), content: compose(installation, &config) };
+        let (compose, made_from) = compose(installation, &config);
+        let compose = File { path: installation.compose.clone(), content: compose };
         let unit = File { path: Path::new(UNITS).join(&installation.unit), content: unit(installation) };
-        Self { config, compose, unit }
+        Self { config, compose, unit, made_from }
     }
 
     /// In the order in which they are written: each before what reads it.
@@ -88,9 +97,10 @@ health:
     threshold: 3
 ";
 
-fn compose(installation: &Installation, config: &File) -> String {
+/// The file, and the digest of everything that decides about its container.
+fn compose(installation: &Installation, config: &File) -> (String, String) {
     let Installation { project, container, image, bind, storage, .. } = installation;
-    format!(
+    let unlabelled = format!(
         "{HEADER}\
 name: {project}
 services:
@@ -110,14 +120,18 @@ services:
         target: {STORAGE_INSIDE}
         bind:
           create_host_path: false
-    labels:
-      {CONFIG_LABEL}: \"{sha256}\"
 ",
         container = container.as_str(),
         config = config.path.display(),
         storage = storage.display(),
-        sha256 = config.sha256(),
-    )
+    );
+    let made_from = sha256(&format!("{}{unlabelled}", config.content));
+    (format!("{unlabelled}    labels:\n      {LABEL}: \"{made_from}\"\n"), made_from)
+}
+
+/// As `sha256sum` prints it.
+fn sha256(text: &str) -> String {
+    Digest::of(text.as_bytes()).as_str().trim_start_matches("sha256:").to_owned()
 }
 
 /// `systemctl start` and `reload` bring the container to what the Compose file says, and leave it alone where it is so.
@@ -163,6 +177,6 @@ mod tests {
         let one = Installation::specified();
         let mut other = Rendered::new(&one);
         other.config.content += "# more\n";
-        assert_ne!(compose(&one, &other.config), Rendered::new(&one).compose.content);
+        assert_ne!(compose(&one, &other.config).0, Rendered::new(&one).compose.content);
     }
 }

@@ -136,7 +136,7 @@ impl Standing {
         let mut checks = unit(installation, observed);
         checks.push(docker(observed));
         checks.push(container(installation, observed));
-        checks.push(image(installation, observed));
+        checks.push(image(installation, &rendered, observed));
         checks.push(listener(installation, observed));
         checks.push(api(installation, observed));
         checks.push(storage(installation, observed));
@@ -149,7 +149,7 @@ impl Standing {
         let runs = observed.container.as_ref().is_some_and(|container| container.state == "running");
         let runtime_api_healthy = runs && holds(Scope::Listener) && holds(Scope::RuntimeApi);
         let loaded = observed.unit.get("LoadState").is_some_and(|state| state != "not-found");
-        let some_file = observed.files.iter().any(|kept| *kept != Kept::Missing);
+        let some_file = observed.files.iter().any(|kept| !matches!(kept, Kept::Missing { .. }));
         let installed = loaded || observed.container.is_some() || some_file;
         let verdict = if checks.iter().all(|check| check.ok) {
             Verdict::Healthy
@@ -207,8 +207,11 @@ fn failed(name: &str, scope: Scope, evidence: String, action: &str) -> Check {
     Check { name: name.to_owned(), scope, ok: false, evidence, recommended_action }
 }
 
+/// For what is not as its files say.
+const BRING: &str = "`host registry install --run-now` brings it to what the files say";
+
 /// For what is not there yet.
-const PUT: &str = "put it there as `host registry render` shows it; `--out DIR` writes it here";
+const PUT: &str = "`host registry install --dry-run` shows what would put it there, `--run-now` does it";
 
 fn unit(installation: &Installation, observed: &Observed) -> Vec<Check> {
     let unit = &installation.unit;
@@ -272,7 +275,7 @@ fn container(installation: &Installation, observed: &Observed) -> Check {
     }
 }
 
-fn image(installation: &Installation, observed: &Observed) -> Check {
+fn image(installation: &Installation, rendered: &Rendered, observed: &Observed) -> Check {
     let name = "image as expected";
     let wanted = &installation.image;
     let action = "`systemctl reload` its unit there, or say in host.toml which image it should be ([registry.installation])";
@@ -282,6 +285,10 @@ fn image(installation: &Installation, observed: &Observed) -> Check {
     if found.image_name != *wanted {
         let evidence = format!("the container was made from {}, not from {wanted}", found.image_name);
         return failed(name, Scope::Container, evidence, action);
+    }
+    if found.made_from != rendered.made_from {
+        let evidence = "the container was made from another configuration or Compose file".to_owned();
+        return failed(name, Scope::Container, evidence, BRING);
     }
     match &observed.image {
         Some(image) if *image != found.image => {
@@ -366,23 +373,23 @@ fn kept_as(name: &str, file: &File, kept: Option<&Kept>) -> Check {
     let path = file.path.display();
     let title = format!("{name} file");
     let wanted = file.sha256();
-    let decide = "the operator decides whether it is a controlled upgrade or drift; `host registry render` shows what it \
-                  should be";
+    let decide = "the operator decides whether it is a controlled upgrade or drift; `host registry install --dry-run` shows \
+                  the difference, `--run-now` overwrites it";
     match kept {
         Some(Kept::Present { sha256, .. }) if *sha256 == wanted => {
             held(&title, Scope::Files, format!("{path} is as rendered (sha256 {wanted})"))
         }
-        Some(Kept::Present { sha256, managed: true }) => {
+        Some(Kept::Present { sha256, managed: true, .. }) => {
             let evidence = format!("{path} has sha256 {sha256}, and rendered it has {wanted}");
             failed(&title, Scope::Files, evidence, decide)
         }
-        Some(Kept::Present { sha256, managed: false }) => {
+        Some(Kept::Present { sha256, managed: false, .. }) => {
             let evidence = format!(
                 "{path} is not managed by host: it lacks the first line of managed files (sha256 {sha256})"
             );
             failed(&title, Scope::Files, evidence, "find out whose it is, and move it away")
         }
-        Some(Kept::Missing) => failed(&title, Scope::Files, format!("{path} does not exist"), PUT),
+        Some(Kept::Missing { .. }) => failed(&title, Scope::Files, format!("{path} does not exist"), PUT),
         Some(Kept::Unreadable) | None => {
             let evidence = format!("{path} cannot be read");
             failed(&title, Scope::Files, evidence, "it is to be readable for whoever looks: `chmod a+r`")

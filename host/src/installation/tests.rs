@@ -1,13 +1,22 @@
 //! What is said of an installation, by what was found of it.
 
 use super::query::{Container, Kept, Observed};
-use super::{Rendered, Scope, Standing, Verdict};
+use super::{Rendered, Scope, Standing, State, Verb, Verdict};
 use crate::config::Installation;
+
+fn present(sha256: &str, managed: bool) -> Kept {
+    Kept::Present { sha256: sha256.to_owned(), managed, text: Vec::new() }
+}
 
 /// Everything as it should be.
 fn well(installation: &Installation) -> Observed {
-    let unit = [("LoadState", "loaded"), ("ActiveState", "active"), ("UnitFileState", "enabled")];
-    let kept = |(_, file): (&str, &super::File)| Kept::Present { sha256: file.sha256(), managed: true };
+    let unit = [
+        ("LoadState", "loaded"),
+        ("ActiveState", "active"),
+        ("UnitFileState", "enabled"),
+        ("NeedDaemonReload", "no"),
+    ];
+    let kept = |(_, file): (&str, &super::File)| present(&file.sha256(), true);
     Observed {
         unit: unit.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
         docker: Some("28.2.2".to_owned()),
@@ -17,6 +26,7 @@ fn well(installation: &Installation) -> Observed {
             image_name: installation.image.clone(),
             image: "sha256:1".to_owned(),
             project: installation.project.clone(),
+            made_from: Rendered::new(installation).made_from,
         }),
         image: Some("sha256:1".to_owned()),
         listeners: Some(vec![
@@ -57,7 +67,7 @@ fn each_thing_that_is_wrong_is_told_as_what_it_means_for_artifacts() {
     assert_eq!(told(|_| {}), (Healthy, vec![], false));
     assert_eq!(told(set("ActiveState", "inactive")), (ServiceDegraded, vec![Systemd], false));
     assert_eq!(told(set("UnitFileState", "disabled")), (ServiceDegraded, vec![Systemd], false));
-    let edited = Kept::Present { sha256: "0".repeat(64), managed: true };
+    let edited = present(&"0".repeat(64), true);
     for at in 0..3 {
         assert_eq!(
             told(|observed| observed.files[at] = edited.clone()),
@@ -107,7 +117,7 @@ fn each_thing_that_is_wrong_is_told_as_what_it_means_for_artifacts() {
             unit: [("LoadState".to_owned(), "not-found".to_owned())].into(),
             docker: observed.docker.take(),
             listeners: Some(Vec::new()),
-            files: vec![Kept::Missing, Kept::Missing, Kept::Missing],
+            files: vec![Kept::Missing { folder_too: true }; 3],
             storage: Some("missing".to_owned()),
             ..Observed::default()
         };
@@ -119,7 +129,7 @@ fn each_thing_that_is_wrong_is_told_as_what_it_means_for_artifacts() {
 fn a_file_of_somebody_else_is_called_that() {
     let installation = Installation::specified();
     let mut observed = well(&installation);
-    observed.files[2] = Kept::Present { sha256: "0".repeat(64), managed: false };
+    observed.files[2] = present(&"0".repeat(64), false);
     let standing = Standing::of(&installation, &observed);
     let check = standing.checks.iter().find(|check| check.name == "unit file").expect("a check");
     assert!(
@@ -132,4 +142,86 @@ fn a_file_of_somebody_else_is_called_that() {
     assert_eq!(way.scopes(false), [Scope::ProviderHostSsh]);
     let named = Standing::blocked("trans: provider-dispatch and database are not there", true);
     assert_eq!(named.scopes(false), [Scope::Database, Scope::ProviderDispatch]);
+}
+
+/// What an install would do about an installation that is as it should be but for one change, or why it does nothing.
+fn planned(change: impl FnOnce(&mut Observed)) -> Result<Vec<Verb>, String> {
+    let installation = Installation::specified();
+    let mut observed = well(&installation);
+    change(&mut observed);
+    let state = State::found(&installation, &observed)?;
+    let actions = state.actions(&installation);
+    assert_eq!(actions.is_empty(), state == State::wanted(&installation), "{state:?}");
+    Ok(actions.iter().map(|action| action.action).collect())
+}
+
+#[test]
+fn an_install_does_what_is_missing_and_no_more() {
+    use Verb::{
+        CreateFolder, CreateStorage, EnableUnit, OverwriteFile, ReloadSystemd, ReloadUnit, RestartUnit,
+        StartUnit, WriteFile,
+    };
+    let set = |key: &'static str, value: &'static str| {
+        move |observed: &mut Observed| drop(observed.unit.insert(key.to_owned(), value.to_owned()))
+    };
+    let edited =
+        |at: usize| move |observed: &mut Observed| observed.files[at] = present(&"0".repeat(64), true);
+    let gone =
+        |at: usize| move |observed: &mut Observed| observed.files[at] = Kept::Missing { folder_too: false };
+    assert_eq!(planned(|_| {}), Ok(vec![]));
+    assert_eq!(planned(set("ActiveState", "inactive")), Ok(vec![StartUnit]));
+    assert_eq!(planned(set("ActiveState", "failed")), Ok(vec![StartUnit]));
+    assert_eq!(planned(set("UnitFileState", "disabled")), Ok(vec![EnableUnit]));
+    assert_eq!(planned(set("NeedDaemonReload", "yes")), Ok(vec![ReloadSystemd]));
+    assert_eq!(planned(edited(0)), Ok(vec![OverwriteFile, RestartUnit]), "it is read at a start only");
+    assert_eq!(planned(edited(1)), Ok(vec![OverwriteFile, ReloadUnit]));
+    assert_eq!(planned(edited(2)), Ok(vec![OverwriteFile, ReloadSystemd]), "what runs does not depend on it");
+    assert_eq!(planned(gone(0)), Ok(vec![WriteFile, ReloadUnit]));
+    assert_eq!(planned(gone(2)), Ok(vec![WriteFile, ReloadSystemd]));
+    assert_eq!(planned(|observed| container(observed).state = "exited".to_owned()), Ok(vec![ReloadUnit]));
+    assert_eq!(planned(|observed| container(observed).made_from.clear()), Ok(vec![ReloadUnit]));
+    assert_eq!(planned(|observed| observed.http = Some(503)), Ok(vec![]), "a start would not mend that");
+    let nothing = |observed: &mut Observed| {
+        observed.unit = [("LoadState".to_owned(), "not-found".to_owned())].into();
+        observed.files = vec![Kept::Missing { folder_too: true }; 3];
+        (observed.container, observed.storage) = (None, Some("missing".to_owned()));
+    };
+    assert_eq!(
+        planned(nothing),
+        Ok(vec![
+            CreateFolder,
+            CreateFolder,
+            CreateStorage,
+            WriteFile,
+            WriteFile,
+            WriteFile,
+            ReloadSystemd,
+            EnableUnit,
+            StartUnit
+        ])
+    );
+}
+
+#[test]
+fn what_is_not_its_own_or_would_only_be_hidden_keeps_an_install_back() {
+    let refused = |change: fn(&mut Observed)| planned(change).expect_err("refused");
+    assert!(refused(|observed| observed.unit.clear()).contains("systemd does not answer"));
+    assert!(
+        refused(|observed| (observed.docker, observed.docker_error) = (None, Some("no daemon".to_owned())))
+            .contains("Docker does not answer there (no daemon)")
+    );
+    assert!(
+        refused(|observed| observed.files[1] = present(&"0".repeat(64), false))
+            .contains("is not managed by host")
+    );
+    assert!(refused(|observed| observed.files[0] = Kept::Unreadable).contains("is no file that can be read"));
+    assert!(
+        refused(|observed| container(observed).project = "shop".to_owned())
+            .contains("of the Compose project shop")
+    );
+    assert!(
+        refused(|observed| observed.storage = Some("missing".to_owned()))
+            .contains("if a disk is not mounted")
+    );
+    assert!(refused(|observed| observed.storage = Some("other".to_owned())).contains("is no folder"));
 }

@@ -21,13 +21,13 @@ use rusqlite::config::DbConfig;
 pub use log::Log;
 pub use peek::{Health, Peek, path};
 pub use read::{OperationRow, RunDetail, RunRow};
-pub use write::{Begin, OnFailure, RunLog};
+pub use write::{Begin, Deployed, OnFailure, RunLog};
 
 use crate::fault::Fault;
 use crate::words::plain;
 
 /// Version of the tables; an older or newer journal is refused, never guessed at.
-const SCHEMA: i64 = 1;
+const SCHEMA: i64 = 2;
 /// Version of the JSON inside the rows.
 const RECORD_SCHEMA: i64 = 1;
 /// Longest version of another program that is repeated, in characters.
@@ -229,9 +229,12 @@ mod tests {
     /// A dry run, from its beginning to its end.
     fn dry_run(journal: &Journal, report: &str) {
         let begin = Begin {
-            service: &"shop".parse().expect("a name"),
-            environment: &"prod".parse().expect("a name"),
-            commit: &"0".repeat(40).parse().expect("a commit"),
+            command: "deploy",
+            deployed: Some(Deployed {
+                service: &"shop".parse().expect("a name"),
+                environment: &"prod".parse().expect("a name"),
+                commit: &"0".repeat(40).parse().expect("a commit"),
+            }),
             mode: "dry-run",
             batched: true,
             requester: "nobody",

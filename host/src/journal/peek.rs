@@ -72,7 +72,7 @@ impl Peek {
             let runs: u32 = db.query_row("SELECT count(*) FROM run", [], |row| row.get(0))?;
             let unfinished = db
                 .prepare(
-                    "SELECT id || ' (' || service || ' to ' || environment || ', ' || mode || ')' FROM run
+                    "SELECT id || ' (' || coalesce(service || ' to ' || environment, command) || ', ' || mode || ')' FROM run
                      WHERE finished IS NULL AND mode <> 'dry-run' ORDER BY started DESC LIMIT ?1",
                 )?
                 .query_map([NAMED], |row| row.get(0))?
@@ -131,7 +131,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::journal::{Begin, OnFailure};
+    use crate::journal::{Begin, Deployed, OnFailure};
     use crate::names::{Commit, Digest, Environment, ServiceName};
 
     fn files(folder: &Path) -> BTreeMap<String, Digest> {
@@ -146,9 +146,12 @@ mod tests {
 
     fn begun(state: &Path) -> crate::journal::RunLog {
         let begin = Begin {
-            service: &ServiceName::parse("project-manager").expect("a service"),
-            environment: &Environment::parse("prod").expect("an environment"),
-            commit: &Commit::parse(&"0".repeat(40)).expect("a commit"),
+            command: "deploy",
+            deployed: Some(Deployed {
+                service: &ServiceName::parse("project-manager").expect("a service"),
+                environment: &Environment::parse("prod").expect("an environment"),
+                commit: &Commit::parse(&"0".repeat(40)).expect("a commit"),
+            }),
             mode: "live",
             batched: false,
             requester: "tester",

@@ -19,14 +19,16 @@ pub struct RunRow {
     pub started: String,
     /// Nothing: still going, or killed.
     pub finished: Option<String>,
-    /// Asked for.
-    pub service: String,
-    /// Asked for.
-    pub environment: String,
-    /// Asked for.
-    pub commit: String,
-    /// `dry-run`, `plan` or `live`.
-    #[schemars(extend("enum" = ["dry-run", "plan", "live"]))]
+    /// `deploy`, `registry status`.
+    pub command: String,
+    /// Of a deploy.
+    pub service: Option<String>,
+    /// Of a deploy.
+    pub environment: Option<String>,
+    /// Of a deploy.
+    pub commit: Option<String>,
+    /// `dry-run`, `plan` or `live`; `look` of a command that only looks.
+    #[schemars(extend("enum" = ["dry-run", "plan", "live", "look"]))]
     pub mode: String,
     /// Who asked.
     pub requester: String,
@@ -43,7 +45,7 @@ pub struct OperationRow {
     /// `predicting`, `observing` or `live`.
     #[schemars(extend("enum" = ["predicting", "observing", "live"]))]
     pub pass: String,
-    /// From 1 in each pass.
+    /// From 1 in each pass; 0 of what was asked beside it.
     pub seq: u32,
     /// When it was written down, RFC 3339, UTC.
     pub intent_at: String,
@@ -69,7 +71,7 @@ pub struct RunDetail {
     pub policy: String,
     /// Version of the program that ran it.
     pub host_version: String,
-    /// In the order in which they were written down.
+    /// Pass by pass, in the order of each; 0 is what was asked beside it.
     pub operations: Vec<OperationRow>,
     /// Lines of the plugin.
     pub messages: Vec<String>,
@@ -78,7 +80,7 @@ pub struct RunDetail {
 }
 
 const LINE: &str =
-    "id, started, finished, service, environment, commit_sha, mode, requester, decision, exit_code";
+    "id, started, finished, command, service, environment, commit_sha, mode, requester, decision, exit_code";
 
 impl Journal {
     /// The newest runs first, of one service or of all.
@@ -148,7 +150,8 @@ impl Journal {
             let Some(mut detail) = detail else { return Ok(None) };
             detail.operations = db
                 .prepare(
-                    "SELECT pass, seq, intent_at, operation, verdict, requests, step FROM operation WHERE run = ?1 ORDER BY id",
+                    "SELECT pass, seq, intent_at, operation, verdict, requests, step FROM operation WHERE run = ?1
+                     ORDER BY CASE pass WHEN 'live' THEN 1 ELSE 0 END, seq",
                 )?
                 .query_map(params![id], operation)?
                 .collect::<Result<_, _>>()?;
@@ -167,6 +170,7 @@ fn line(row: &Row<'_>) -> rusqlite::Result<RunRow> {
         id: row.get("id")?,
         started: row.get("started")?,
         finished: row.get("finished")?,
+        command: row.get("command")?,
         service: row.get("service")?,
         environment: row.get("environment")?,
         commit: row.get("commit_sha")?,

@@ -7,9 +7,9 @@ use super::RECORD_SCHEMA;
 /// A run: how it began, and how it ended where that is known already.
 pub struct RunRecord {
     pub started: String,
-    pub service: String,
-    pub environment: String,
-    pub commit: String,
+    pub command: String,
+    /// Service, environment and commit of a deploy.
+    pub deployed: Option<[String; 3]>,
     pub mode: String,
     pub requester: String,
     pub on_failure: &'static str,
@@ -30,20 +30,22 @@ pub struct Ended {
 impl RunRecord {
     pub fn insert(&self, db: &Connection, id: &str) -> Result<()> {
         let (digest, version) = self.plugin.as_ref().map(|(digest, version)| (digest, version)).unzip();
+        let deployed = |part: usize| self.deployed.as_ref().map(|parts| &parts[part]);
         let ended = self.ended.as_ref();
         db.prepare_cached(
-            "INSERT INTO run (id, started, service, environment, commit_sha, mode, requester, on_failure, policy,
+            "INSERT INTO run (id, started, command, service, environment, commit_sha, mode, requester, on_failure, policy,
                               host_version, record_schema, plugin, plugin_version, finished, decision, exit_code,
                               report)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)"
         )?
         .execute(
             params![
                 id,
                 self.started,
-                self.service,
-                self.environment,
-                self.commit,
+                self.command,
+                deployed(0),
+                deployed(1),
+                deployed(2),
                 self.mode,
                 self.requester,
                 self.on_failure,

@@ -3,10 +3,11 @@ CREATE TABLE run (
   id            TEXT PRIMARY KEY,
   started       TEXT NOT NULL,             -- RFC 3339, UTC
   finished      TEXT,                      -- NULL: still going, or killed
-  service       TEXT NOT NULL,
-  environment   TEXT NOT NULL,
-  commit_sha    TEXT NOT NULL,
-  mode          TEXT NOT NULL,             -- dry-run | plan | live
+  command       TEXT NOT NULL,             -- deploy | registry status | registry install | ...
+  service       TEXT,                      -- what was deployed, where, and at which commit; NULL: it was no deploy
+  environment   TEXT,
+  commit_sha    TEXT,
+  mode          TEXT NOT NULL,             -- dry-run | plan | live | look
   requester     TEXT NOT NULL,
   on_failure    TEXT NOT NULL,             -- leave | rollback
   plugin        TEXT,                      -- digest; bytes in component; NULL: no component was loaded

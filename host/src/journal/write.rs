@@ -39,13 +39,11 @@ impl OnFailure {
 
 /// What is known of a run when it begins.
 pub struct Begin<'a> {
-    /// Asked for.
-    pub service: &'a ServiceName,
-    /// Asked for.
-    pub environment: &'a Environment,
-    /// Asked for.
-    pub commit: &'a Commit,
-    /// `dry-run`, `plan` or `live`.
+    /// `deploy`, `registry status`.
+    pub command: &'a str,
+    /// What is deployed; nothing for a command that deploys nothing.
+    pub deployed: Option<Deployed<'a>>,
+    /// `dry-run`, `plan` or `live`; `look` of a command that only looks.
     pub mode: &'a str,
     /// Kept until its end and then written in one transaction, alone or with others: for a run that changes nothing.
     pub batched: bool,
@@ -55,6 +53,16 @@ pub struct Begin<'a> {
     pub on_failure: OnFailure,
     /// Digest of the policy set.
     pub policy: &'a Digest,
+}
+
+/// What a deploy is about.
+pub struct Deployed<'a> {
+    /// Asked for.
+    pub service: &'a ServiceName,
+    /// Asked for.
+    pub environment: &'a Environment,
+    /// Asked for.
+    pub commit: &'a Commit,
 }
 
 /// The open record of one run. Cheap to clone; all clones write to the same run.
@@ -84,9 +92,11 @@ impl Journal {
         let id = run_id(now);
         let run = RunRecord {
             started: now.to_string(),
-            service: begin.service.to_string(),
-            environment: begin.environment.to_string(),
-            commit: begin.commit.to_string(),
+            command: begin.command.to_owned(),
+            deployed: begin.deployed.as_ref().map(|deployed| {
+                let Deployed { service, environment, commit } = deployed;
+                [service.to_string(), environment.to_string(), commit.to_string()]
+            }),
             mode: begin.mode.to_owned(),
             requester: begin.requester.to_owned(),
             on_failure: begin.on_failure.as_str(),

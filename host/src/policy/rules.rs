@@ -9,11 +9,13 @@ use cedar_policy::{
     Validator,
 };
 
+use super::BuiltIn;
 use super::files::{ENTITIES, Text};
 use super::ownership::Ownership;
 use super::problem::{Place, Problem, Problems, nearest};
 use super::schema::Vocabulary;
 use super::slices::Slices;
+use crate::access::Action;
 use crate::diagnosis::FarSide;
 use crate::names::ConfigName;
 
@@ -235,9 +237,9 @@ fn invalid(rules: &Rules, files: &[Text], id: &PolicyId, error: DetailedError, r
 /// Whether an error arises only where the host itself asks, which is about no service and no environment.
 fn is_about_the_host(error: &ValidationError) -> bool {
     let text = error.to_string();
-    ["`BuiltIn`", "`FarSide`", "Action::\"diagnose\"", "Action::\"inspectRegistry\"", "Action::\"readRuns\""]
-        .iter()
-        .any(|word| text.contains(word))
+    let asked = Action::ALL.into_iter().filter(|action| !BuiltIn::asking(*action).is_empty());
+    ["`BuiltIn`", "`FarSide`"].iter().any(|word| text.contains(word))
+        || asked.map(|action| format!("Action::\"{}\"", action.as_str())).any(|word| text.contains(&word))
 }
 
 fn is_known(uid: &EntityUid, ownership: &Ownership) -> bool {

@@ -41,6 +41,8 @@ pub struct Facts<'a> {
     pub run: Option<String>,
     /// Where artifacts come from.
     pub registry: &'a RegistryConfig,
+    /// How the registry itself is, where that should be looked at.
+    pub registry_warning: Option<String>,
     /// What every advised command ends with, so that it means the same host.
     pub flags: &'a str,
     /// What the desired state says.
@@ -117,7 +119,13 @@ pub fn build(facts: &Facts<'_>, steps: &[Step], foreseen: &[Step], result: Resul
         verified_before: facts.verified.clone(),
         last_deploy: steps.iter().find_map(last_deploy),
         rollback: rollback(facts, previous_commit(steps, facts.commit)),
-        steps: steps.iter().map(|step| step_part(step, (facts.argv)(&step.operation))).collect(),
+        steps: steps
+            .iter()
+            .map(|step| StepPart {
+                warning: facts.registry_warning.clone().filter(|_| matches!(step.operation, Operation::Resolve(_))),
+                ..step_part(step, (facts.argv)(&step.operation))
+            })
+            .collect(),
         failure_path: foreseen
             .iter()
             .filter(|step| matches!(step.operation, Operation::Undo { .. }))
@@ -371,6 +379,7 @@ pub fn step_part(step: &Step, argv: Option<Vec<String>>) -> StepPart {
         decision: StepDecision { allowed: step.verdict.allowed, policies: step.verdict.policies.clone() },
         outcome,
         message,
+        warning: None,
         argv,
         duration_ms: step.duration_ms,
     }

@@ -290,6 +290,8 @@ pub struct StepPart {
     pub outcome: StepOutcome,
     /// What went wrong, or what is pending.
     pub message: Option<String>,
+    /// What does not stop the step, and should be looked at: of a look-up in the registry, how the registry itself is.
+    pub warning: Option<String>,
     /// The argument vector of the program that the step runs, if it runs one.
     pub argv: Option<Vec<String>>,
     /// Wall time, in milliseconds.

@@ -77,6 +77,9 @@ fn write_report(out: &mut String, report: &Report, style: Style) -> fmt::Result 
             None => field(out, "probe", &registry.probe_url)?,
         }
     }
+    if let Some(warning) = report.steps.iter().find_map(|step| step.warning.as_ref()) {
+        field(out, "warning", &style.paint("33", warning))?;
+    }
     write_target(out, report)?;
     if let Some(run) = &report.run {
         field(out, "run", &run.id)?;

@@ -7,6 +7,7 @@ mod circumstances;
 mod compare;
 mod conclude;
 mod desired;
+mod evidence;
 mod proof;
 mod retain;
 mod services;
@@ -26,7 +27,7 @@ use crate::engine::{Descriptor, Engine, EnvironmentFacts, Loaded, Outcome, Stop}
 use crate::fault::Fault;
 use crate::gate::halt::Halt;
 use crate::gate::{Audience, Gate, Subject, Unheard};
-use crate::journal::{Begin, Journal, Log, OnFailure, RunLog};
+use crate::journal::{Begin, Deployed, Journal, Log, OnFailure, RunLog};
 use crate::names::{Commit, Environment, RuntimeName, ServiceName};
 use crate::policy::{Policy, Principal};
 use crate::progress::Interrupt;
@@ -232,9 +233,12 @@ impl Host {
 
     fn begin(&self, request: &Request) -> Result<RunLog, Fault> {
         self.journal()?.begin(&Begin {
-            service: &request.service,
-            environment: &request.environment,
-            commit: &request.commit,
+            command: "deploy",
+            deployed: Some(Deployed {
+                service: &request.service,
+                environment: &request.environment,
+                commit: &request.commit,
+            }),
             mode: request.mode.as_str(),
             batched: request.mode == Mode::DryRun,
             requester: &self.requester,
@@ -383,6 +387,7 @@ impl Host {
             policy: self.policy.digest(),
             run: log.map(RunLog::id),
             registry: &self.config.registry,
+            registry_warning: None,
             flags: &self.flags,
             desired: None,
             verified: None,
@@ -396,7 +401,7 @@ impl Host {
 impl Run<'_> {
     /// One pass that changes nothing.
     async fn look(&self, backend: Backend) -> Result<(Report, Option<Recording>), Fault> {
-        let mut passed = self.pass(backend).await?;
+        let mut passed = self.observing(backend).await?;
         let result = self.observed(&mut passed)?;
         let report = self.report(passed.gate.steps(), passed.gate.foreseen(), result);
         Ok((report, Some(Recording::new(passed.gate.into_steps()))))
@@ -412,7 +417,7 @@ impl Run<'_> {
         } else {
             None
         };
-        let mut observed = self.pass(Backend::Observing(Arc::clone(&self.far))).await?;
+        let mut observed = self.observing(Backend::Observing(Arc::clone(&self.far))).await?;
         let mut result = self.observed(&mut observed)?;
         let mut foreseen = observed.gate.foreseen().to_vec();
         let recording = Recording::new(observed.gate.into_steps());
@@ -542,6 +547,7 @@ impl Run<'_> {
             policy: self.host.policy.digest(),
             run: Some(self.log.id()),
             registry: &self.host.config.registry,
+            registry_warning: self.far.registry_warning(),
             flags: &self.host.flags,
             desired: self.host.wanted(self.request).ok().flatten(),
             verified: self.verified.clone(),

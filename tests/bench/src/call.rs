@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use host::backend::Backend;
 use host::backend::secrets::Sources;
 use host::gate::{Gate, Subject};
-use host::journal::{Begin, Journal, OnFailure};
+use host::journal::{Begin, Deployed, Journal, OnFailure};
 use host::names::Digest;
 use host::operation::{Kind, Operation};
 use host::policy::{Context, Decision, Principal, Weekday};
@@ -76,9 +76,12 @@ fn gate(host: &Host, interrupt: Interrupt) -> Result<Gate> {
 
 fn begin<'a>(host: &'a Host, request: &'a host::run::Request) -> Begin<'a> {
     Begin {
-        service: &request.service,
-        environment: &request.environment,
-        commit: &request.commit,
+        command: "deploy",
+        deployed: Some(Deployed {
+            service: &request.service,
+            environment: &request.environment,
+            commit: &request.commit,
+        }),
         mode: Mode::Plan.as_str(),
         batched: false,
         requester: &host.requester,

@@ -94,6 +94,7 @@ fn every_run_is_in_the_journal() {
         })
         .collect();
     insta::assert_snapshot!(passes.join("\n"), @r"
+    observing host.registry
     observing registry.resolve
     observing image.deliver
     observing compose.activate

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::activation::Activation;
 use super::delivery::Delivery;
+use super::installing::Installing;
 use super::kubernetes::{Import, Patching, Synchronisation};
 use crate::answer::CallError;
 use crate::backend::change::{Change, Unmade};
@@ -24,6 +25,8 @@ pub enum Changing<'a> {
     Patch(Patching<'a>),
     /// `kubernetes.sync`.
     Synchronisation(Synchronisation<'a>),
+    /// `host.registry-install`.
+    Installation(Installing<'a>),
 }
 
 /// The same expression for the change, whichever it is.
@@ -34,6 +37,7 @@ macro_rules! each {
             Changing::Import($change) => $expression,
             Changing::Patch($change) => $expression,
             Changing::Synchronisation($change) => $expression,
+            Changing::Installation($change) => $expression,
             Changing::Activation($change) => {
                 let $change = &**$change;
                 $expression

@@ -28,6 +28,8 @@ pub struct Connections {
     registry: OnceCell<RegistryClient>,
     sites: BTreeMap<RuntimeName, Site>,
     clusters: BTreeMap<RuntimeName, Cluster>,
+    /// How the registry itself is, where that should be looked at; looked at once.
+    pub(super) registry_warning: OnceCell<Option<String>>,
 }
 
 impl Connections {
@@ -44,6 +46,7 @@ impl Connections {
             registry: OnceCell::new(),
             sites: config.runtimes.iter().map(site).collect(),
             clusters: config.clusters.iter().map(cluster).collect(),
+            registry_warning: OnceCell::new(),
             config: config.clone(),
         }
     }

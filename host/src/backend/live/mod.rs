@@ -23,6 +23,7 @@ mod health;
 mod http;
 mod inside;
 mod installation;
+mod installing;
 pub(super) mod json;
 mod kubernetes;
 mod machine;
@@ -37,8 +38,10 @@ mod testing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde_json::Value;
+use tokio::sync::Notify;
 
 use super::change::Unmade;
 use super::secrets::Sources;
@@ -54,6 +57,7 @@ use activation::{EarlyCheck, Started};
 use changing::{Changing, value};
 pub use connections::Connections;
 use inside::Inside;
+use installing::Installing;
 use kubernetes::{Loss, Proxied, Synced};
 pub use machine::Lock;
 
@@ -73,6 +77,8 @@ pub struct FarSides {
     losses: Mutex<Vec<Loss>>,
     /// Checks that were begun while an image was delivered.
     early: Mutex<Vec<(Activate, EarlyCheck)>>,
+    /// That the registry is asked for an artifact.
+    asks_registry: Notify,
 }
 
 impl FarSides {
@@ -86,6 +92,7 @@ impl FarSides {
             mark: None,
             losses: Mutex::default(),
             early: Mutex::new(Vec::new()),
+            asks_registry: Notify::new(),
         }
     }
 
@@ -93,6 +100,18 @@ impl FarSides {
     #[must_use]
     pub fn marking(self, mark: Mark) -> Self {
         Self { mark: Some(mark), ..self }
+    }
+
+    /// How the registry itself is, where that was looked at and should be looked at by somebody.
+    #[must_use]
+    pub fn registry_warning(&self) -> Option<String> {
+        self.to.registry_warning.get().cloned().flatten()
+    }
+
+    /// Has it looked at by `look` as soon as the registry is asked for an artifact; once for all that share these ways.
+    pub async fn look_at_registry(&self, look: impl Future<Output = Option<String>>) {
+        self.asks_registry.notified().await;
+        self.to.registry_warning.get_or_init(|| look).await;
     }
 
     /// Where the values of secrets are.
@@ -143,6 +162,7 @@ impl FarSides {
     pub(super) async fn read(&self, ask: &Ask<'_>) -> Result<Answer, CallError> {
         match ask.operation {
             Operation::Resolve(call) => {
+                self.asks_registry.notify_one();
                 let resolved = Box::pin(async {
                     let registry = self.to.registry().await?;
                     let near = registry.authority();
@@ -161,8 +181,8 @@ impl FarSides {
                     async { kubernetes::inspect(self.to.connected(&call.runtime).await?, call).await };
                 Ok(Answer::Workload(stoppable(ask, inspected).await?))
             }
-            Operation::InspectRegistry => {
-                let found = stoppable(ask, Box::pin(installation::observe(&self.to))).await?;
+            Operation::InspectRegistry { evidence } => {
+                let found = stoppable(ask, Box::pin(installation::observe(&self.to, *evidence))).await?;
                 Ok(Answer::Installation(Box::new(found)))
             }
             Operation::ReadRuns { runtime, services, deployments } => {
@@ -235,6 +255,7 @@ impl FarSides {
             }
             Operation::PatchDeployments(call) => Changing::Patch(self.patching(ask, call).await?),
             Operation::SyncObject(call) => Changing::Synchronisation(self.synchronisation(ask, call).await?),
+            Operation::InstallRegistry => Changing::Installation(Installing::new(&self.to)),
             other => return Err(misplaced(other)),
         })
     }
@@ -273,6 +294,11 @@ impl FarSides {
                 Box::pin(awaited).await.map(Answer::Pods)
             }
             Operation::ExpectHealth(call) => self.health(ask, call, limits).await.map(Answer::Checks),
+            Operation::InspectRegistry { .. } => {
+                let within = Duration::from_secs(limits.health_seconds);
+                let settled = installation::settled(&self.to, within, ask.watcher, ask.interrupt).await?;
+                Ok(Answer::Installation(Box::new(settled)))
+            }
             other => Err(misplaced(other)),
         }
     }

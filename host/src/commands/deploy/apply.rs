@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use clap::{ArgAction, Args};
 
+use super::OnFailureFlag;
 use super::chosen::ChosenArgs;
 use super::together::{self, Looked};
-use super::{OnFailureFlag, asked, can_ask};
 use crate::commands::Global;
 use crate::commands::arguments::reason;
+use crate::commands::operator::{asked, can_ask};
 use crate::console;
 use crate::fault::Fault;
 use crate::names::ServiceName;

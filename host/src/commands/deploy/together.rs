@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::listen;
+use crate::commands::operator::listen;
 use crate::commands::{Output, print, print_json};
 use crate::console::{self, Named};
 use crate::fault::Fault;

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::look::{look, tell};
+use super::look::look;
 use crate::commands::Global;
 use crate::fault::Fault;
 use crate::installation::Verdict;
@@ -18,8 +18,5 @@ Examples:
 pub struct HealthArgs {}
 
 pub async fn run(_: &HealthArgs, global: &Global) -> Result<u8, Fault> {
-    let standing = look(global).await?;
-    let verdict = standing.verdict;
-    tell(standing, verdict == Verdict::Healthy, global.output)?;
-    Ok(verdict.exit_code())
+    look(global, "health", |verdict| (verdict == Verdict::Healthy, verdict.exit_code())).await
 }

@@ -2,7 +2,9 @@
 
 pub mod backend_core;
 mod deploy_service;
+mod errand;
 mod health;
+pub mod install;
 pub mod look;
 pub mod plan;
 pub mod render;
@@ -19,6 +21,7 @@ use crate::fault::Fault;
 Examples:
   host registry plan
   host registry render --out rendered
+  host registry install --dry-run
   host registry health
   host artifact-registry deploy-service --service frontend --env dev --commit $(git rev-parse HEAD) --dry-run
   host artifact-registry deploy-service --service baidu-netdisk --commit $(git rev-parse HEAD) --run-now")]
@@ -31,6 +34,7 @@ pub struct RegistryArgs {
 enum RegistryCommand {
     Plan(plan::PlanArgs),
     Render(render::RenderArgs),
+    Install(install::InstallArgs),
     Status(status::StatusArgs),
     Health(health::HealthArgs),
     DeployService(deploy_service::DeployServiceArgs),
@@ -42,7 +46,7 @@ impl RegistryArgs {
     pub fn offline(&self) -> bool {
         match &self.command {
             RegistryCommand::DeployService(args) => args.offline(),
-            RegistryCommand::Status(_) | RegistryCommand::Health(_) => false,
+            RegistryCommand::Install(_) | RegistryCommand::Status(_) | RegistryCommand::Health(_) => false,
             RegistryCommand::Plan(_) | RegistryCommand::Render(_) | RegistryCommand::DeployBackendCore(_) => {
                 true
             }
@@ -54,6 +58,7 @@ pub async fn run(args: &RegistryArgs, global: &Global) -> Result<u8, Fault> {
     match &args.command {
         RegistryCommand::Plan(args) => plan::run(args, global),
         RegistryCommand::Render(args) => render::run(args, global),
+        RegistryCommand::Install(args) => install::run(args, global).await,
         RegistryCommand::Status(args) => status::run(args, global).await,
         RegistryCommand::Health(args) => health::run(args, global).await,
         RegistryCommand::DeployService(args) => deploy_service::run(args, global).await,

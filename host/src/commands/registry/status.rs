@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::look::{look, tell};
+use super::look::look;
 use crate::commands::Global;
 use crate::fault::Fault;
 use crate::installation::Verdict;
@@ -18,9 +18,9 @@ Examples:
 pub struct StatusArgs {}
 
 pub async fn run(_: &StatusArgs, global: &Global) -> Result<u8, Fault> {
-    let standing = look(global).await?;
-    let verdict = standing.verdict;
-    let answered = verdict != Verdict::InfraBlocked;
-    tell(standing, answered, global.output)?;
-    Ok(if answered { 0 } else { verdict.exit_code() })
+    let means = |verdict: Verdict| {
+        let answered = verdict != Verdict::InfraBlocked;
+        (answered, if answered { 0 } else { verdict.exit_code() })
+    };
+    look(global, "status", means).await
 }

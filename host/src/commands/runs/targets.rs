@@ -11,7 +11,7 @@ use crate::backend::live::{Connections, FarSides};
 use crate::config::Config;
 use crate::fault::Fault;
 use crate::gate::built_in::Asking;
-use crate::journal::Journal;
+use crate::journal::{Journal, Log};
 use crate::names::{RuntimeName, ServiceName};
 use crate::operation::Operation;
 use crate::policy::{BuiltIn, Policy};
@@ -71,6 +71,7 @@ pub async fn ask(config: &Config, journal: &Journal, service: Option<&str>) -> R
             built_in: BuiltIn::Runs,
             context: circumstances(&config.zone, &requester(), None, true),
             far: &far,
+            log: Log::Unkept,
         };
         let mut deployments = policy.deployments(runtime);
         deployments.retain(|one| services.contains(&one.service));

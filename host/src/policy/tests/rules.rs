@@ -134,7 +134,9 @@ forbid (principal, action, resource)
 when { context.environment == Environment::"prod" };"#,
     );
     // Which of the host's own questions is told of is Cedar's choice, and another one each time.
-    let complaint = folder.complaint().replace("readRuns", "diagnose").replace("inspectRegistry", "diagnose");
+    let complaint = ["readRuns", "inspectRegistry", "installRegistry", "listArtifacts"]
+        .into_iter()
+        .fold(folder.complaint(), |complaint, action| complaint.replace(action, "diagnose"));
     insta::assert_snapshot!(complaint, @r#"
     policy-invalid: extra.cedar:4:8: in "frozen": attribute `environment` in context for Action::"diagnose" not found
       help: say that it is about plugins: `principal is Plugin`

@@ -9,7 +9,7 @@ use host::backend::Backend;
 use host::backend::live::{Connections, FarSides};
 use host::config::{Chosen, Config};
 use host::gate::{Audience, Gate, Subject};
-use host::journal::{Begin, Journal, OnFailure};
+use host::journal::{Begin, Deployed, Journal, OnFailure};
 use host::names::{Commit, Digest, Environment, KubernetesName, Pointer, RuntimeName, ServiceName, UrlPath};
 use host::operation::{AwaitRollout, Deployment, ExpectHealth, HealthTarget, Operation};
 use host::policy::Principal;
@@ -93,9 +93,12 @@ impl Asking {
         let service = ServiceName::parse(SERVICE).expect("a name");
         let environment = Environment::parse("dev").expect("a name");
         let begin = Begin {
-            service: &service,
-            environment: &environment,
-            commit: &Commit::parse(&"a".repeat(40)).expect("a commit"),
+            command: "deploy",
+            deployed: Some(Deployed {
+                service: &service,
+                environment: &environment,
+                commit: &Commit::parse(&"a".repeat(40)).expect("a commit"),
+            }),
             mode: Mode::Live.as_str(),
             batched: false,
             requester: &self.host.requester,

@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, reason = "a stage that cannot be set is a failed test")]
 
 mod delivery;
+mod install;
 mod registry;
 mod services;
 mod shapes;

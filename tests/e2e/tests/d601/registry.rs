@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 
 use super::d601;
 
-const UNIT: &str = "unidesk-artifact-registry.service";
-const CONTAINER: &str = "unidesk-artifact-registry";
-const CONFIG: &str = "/home/ubuntu/.unidesk/artifact-registry/config.yml";
-const COMPOSE: &str = "/home/ubuntu/.unidesk/artifact-registry/compose.yml";
-const STORAGE: &str = "/home/ubuntu/.unidesk/registry-storage";
+pub const UNIT: &str = "unidesk-artifact-registry.service";
+pub const CONTAINER: &str = "unidesk-artifact-registry";
+pub const CONFIG: &str = "/home/ubuntu/.unidesk/artifact-registry/config.yml";
+pub const COMPOSE: &str = "/home/ubuntu/.unidesk/artifact-registry/compose.yml";
+pub const STORAGE: &str = "/home/ubuntu/.unidesk/registry-storage";
 
 /// An image by the specification's name, of the registry program that Debian has.
 const IMAGE: &str = r#"set -e
@@ -25,14 +25,14 @@ tar -C "$1" -c . | docker import --change "ENTRYPOINT [\"$program\", \"serve\", 
 docker tag registry:2.8.3 registry:2.7
 rm -rf "$1""#;
 
-struct Scene<'a> {
-    d601: &'a D601,
-    stage: Stage,
+pub struct Scene<'a> {
+    pub d601: &'a D601,
+    pub stage: Stage,
 }
 
 impl<'a> Scene<'a> {
     /// D601 without a registry, but for the image of one.
-    fn set(d601: &'a D601) -> Self {
+    pub fn set(d601: &'a D601) -> Self {
         let config = d601.ssh_config().display().to_string();
         let stage = Stage::with(Settings {
             registry: Some("url = \"http://127.0.0.1:5000\"\nvia = \"d601\"".to_owned()),
@@ -45,16 +45,29 @@ impl<'a> Scene<'a> {
         scene
     }
 
-    fn ssh(&self, command: &[&str]) -> String {
+    pub fn ssh(&self, command: &[&str]) -> String {
         self.d601.ssh(command).expect("a command on D601")
     }
 
-    fn root(&self, command: &[&str]) -> String {
+    pub fn root(&self, command: &[&str]) -> String {
         self.ssh(&[&["sudo", "-n"], command].concat())
     }
 
     fn host(&self, command: &str) -> Run {
-        self.stage.host(&["registry", command, "--output", "json"])
+        self.host_with(&[command])
+    }
+
+    pub fn host_with(&self, command: &[&str]) -> Run {
+        self.stage.host(&[&["registry"], command, &["--output", "json"]].concat())
+    }
+
+    /// As if host.toml were another one.
+    pub fn with_toml(&self, change: impl FnOnce(String) -> String, command: &[&str]) -> Run {
+        let toml = fs::read_to_string(self.stage.project().host_toml()).expect("host.toml");
+        let file = self.stage.folder().join("changed.toml");
+        fs::write(&file, change(toml)).expect("host.toml");
+        let file = file.display().to_string();
+        self.stage.host(&[&["registry"], command, &["--config", &file, "--output", "json"]].concat())
     }
 
     /// Exit codes of `status` and `health`, the decision, and the parts that are not well.
@@ -69,19 +82,17 @@ impl<'a> Scene<'a> {
         (status.code, health.code, health.text("/decision"), other["failedScopes"].clone())
     }
 
-    /// By hand, as `render` says.
-    fn install(&self) {
+    pub fn install(&self) {
+        let run = self.host_with(&["install", "--run-now"]);
+        assert_eq!(run.outcome(), (0, "healthy".to_owned()), "{run:?}");
+    }
+
+    /// Writes what is rendered on D601, where its own programs can be asked about it.
+    fn render(&self, to: &str) {
         let folder = self.stage.folder().join("rendered").display().to_string();
-        let run = self.stage.host(&["registry", "render", "--out", &folder, "--output", "json"]);
+        let run = self.host_with(&["render", "--out", &folder]);
         assert_eq!(run.code, 0, "{run:?}");
-        self.d601.copy(folder.as_ref(), "/tmp/rendered").expect("a copy");
-        self.root(&["install", "-d", "/home/ubuntu/.unidesk/artifact-registry", STORAGE]);
-        for (file, place) in [("config.yml", CONFIG), ("compose.yml", COMPOSE)] {
-            self.root(&["install", "-m", "644", &format!("/tmp/rendered/{file}"), place]);
-        }
-        self.root(&["install", "-m", "644", &format!("/tmp/rendered/{UNIT}"), "/etc/systemd/system/"]);
-        self.root(&["systemctl", "daemon-reload"]);
-        self.root(&["systemctl", "enable", "--now", UNIT]);
+        self.d601.copy(folder.as_ref(), to).expect("a copy");
     }
 
     /// The same question by a command that stands for the specification's `trans D601 sh -- '<command>'`, where nobody here
@@ -96,16 +107,14 @@ impl<'a> Scene<'a> {
         };
         let trans = script("trans", &format!("[ \"$1 $2 $3\" = 'D601 sh --' ] && exec {ssh} -- \"$4\""));
         let missing = script("missing", "echo 'provider-dispatch: No such container' >&2; exit 1");
-        let toml = fs::read_to_string(self.stage.project().host_toml()).expect("host.toml");
-        let (before, after) = toml.split_once("[ssh.d601]").expect("a table");
-        let (_, rest) = after.trim_start().split_once("\n\n").unwrap_or_default();
         let by = |program: &str| -> Run {
-            let text =
-                format!("{before}[ssh.d601]\ncommand = [{program:?}, \"D601\", \"sh\", \"--\"]\n\n{rest}");
-            let file = self.stage.folder().join("gateway.toml");
-            fs::write(&file, text).expect("host.toml");
-            let file = file.display().to_string();
-            self.stage.host(&["registry", "health", "--config", &file, "--output", "json"])
+            let table = format!("[ssh.d601]\ncommand = [{program:?}, \"D601\", \"sh\", \"--\"]\n\n");
+            let change = |toml: String| {
+                let (before, after) = toml.split_once("[ssh.d601]").expect("a table");
+                let (_, rest) = after.trim_start().split_once("\n\n").unwrap_or_default();
+                format!("{before}{table}{rest}")
+            };
+            self.with_toml(change, &["health"])
         };
         let run = by(&trans);
         assert_eq!(run.outcome(), (0, "healthy".to_owned()), "{run:?}");
@@ -114,6 +123,17 @@ impl<'a> Scene<'a> {
         assert_eq!(run.json()["missingChannels"], json!(["provider-dispatch"]), "{run:?}");
         let run = by(&self.stage.folder().join("nowhere").display().to_string());
         assert_eq!(run.outcome(), (4, "infra-blocked".to_owned()), "{run:?}");
+    }
+
+    /// Under other policies.
+    pub fn under(&self, change: impl Fn(&str, String) -> String, command: &[&str]) -> Run {
+        let policies = e2e::policies(self.stage.folder(), change).display().to_string();
+        let toml = |toml: String| {
+            let (before, after) = toml.split_once("policies = ").expect("policies");
+            let rest = after.split_once('\n').map_or("", |(_, rest)| rest);
+            format!("{before}policies = {policies:?}\n{rest}")
+        };
+        self.with_toml(toml, command)
     }
 
     /// As it is when nothing is wrong, however long it takes to come up again.
@@ -223,6 +243,7 @@ fn d601_tells_how_its_registry_is() {
     assert_eq!((status, health, decision.as_str()), (0, 1, "not-installed"));
 
     scene.install();
+    scene.render("/tmp/rendered");
     scene.ssh(&["systemd-analyze", "verify", &format!("/tmp/rendered/{UNIT}")]);
     scene.ssh(&["docker", "compose", "--file", "/tmp/rendered/compose.yml", "config", "--quiet"]);
     scene.well_again();
@@ -247,17 +268,8 @@ fn d601_tells_how_its_registry_is() {
     scene.by_a_gateway();
 
     // No rule, no question.
-    let toml = fs::read_to_string(scene.stage.project().host_toml()).expect("host.toml");
-    let policies = e2e::policies(scene.stage.folder(), |name, content| match name {
-        "registry.cedar" => String::new(),
-        _ => content,
-    });
-    let (before, after) = toml.split_once("policies = ").expect("policies");
-    let rest = after.split_once('\n').map_or("", |(_, rest)| rest);
-    let file = scene.stage.folder().join("forbidding.toml");
-    fs::write(&file, format!("{before}policies = {:?}\n{rest}", policies.display().to_string()))
-        .expect("host.toml");
-    let run = scene.stage.host(&["registry", "health", "--config", &file.display().to_string()]);
+    let run = scene
+        .under(|name, content| if name == "registry.cedar" { String::new() } else { content }, &["health"]);
     assert_eq!(run.code, 3, "{run:?}");
 
     // The way there, last: Docker's end takes the container along, and nobody answers where there is no sshd.

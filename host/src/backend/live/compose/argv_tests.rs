@@ -156,6 +156,7 @@ fn programs_are_started_in_one_place_and_never_through_a_shell() {
         shells,
         [
             "backend/live/installation.rs",
+            "backend/live/installing.rs",
             "backend/live/kubernetes/import/containerd.rs",
             "backend/live/machine/there.rs"
         ]

@@ -13,7 +13,7 @@ use crate::backend::live::{Connections, FarSides};
 use crate::config::{Chosen, Config};
 use crate::engine::{Descriptor, EnvironmentFacts, SourceFacts};
 use crate::gate::{Audience, Gate, Subject};
-use crate::journal::{Begin, Journal, RunLog};
+use crate::journal::{Begin, Deployed, Journal, RunLog};
 use crate::names::{
     Commit, ComposeService, ConfigName, ContainerName, Digest, EnvKey, Environment, ImageName, LabelKey,
     PlainValue, Pointer, RuntimeName, ServiceName, Shape, UrlPath,
@@ -265,9 +265,12 @@ impl Scene {
 
     fn log(&self) -> RunLog {
         let begin = Begin {
-            service: &self.request.service,
-            environment: self.environment(),
-            commit: &self.request.commit,
+            command: "deploy",
+            deployed: Some(Deployed {
+                service: &self.request.service,
+                environment: self.environment(),
+                commit: &self.request.commit,
+            }),
             mode: self.request.mode.as_str(),
             batched: false,
             requester: "operator",
@@ -378,6 +381,7 @@ impl Scene {
             policy: &policy,
             run: Some(RUN.to_owned()),
             registry: &self.host.config.registry,
+            registry_warning: None,
             flags: "",
             desired: None,
             verified: None,
