@@ -42,6 +42,8 @@ pub enum Action {
     InspectRegistry,
     /// Install the registry on its machine.
     InstallRegistry,
+    /// List what is in the registry.
+    ListArtifacts,
     /// Read which deploys a runtime tells of.
     ReadRuns,
     /// Take its name from an old image, and with the last one the image.
@@ -56,7 +58,7 @@ impl Action {
     }
 
     /// Every action, in the order of a deploy.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::ResolveArtifact,
         Self::DeliverImage,
         Self::TagImage,
@@ -72,6 +74,7 @@ impl Action {
         Self::Diagnose,
         Self::InspectRegistry,
         Self::InstallRegistry,
+        Self::ListArtifacts,
         Self::ReadRuns,
         Self::RemoveImage,
     ];
@@ -95,6 +98,7 @@ impl Action {
             Self::Diagnose => "diagnose",
             Self::InspectRegistry => "inspectRegistry",
             Self::InstallRegistry => "installRegistry",
+            Self::ListArtifacts => "listArtifacts",
             Self::ReadRuns => "readRuns",
             Self::RemoveImage => "removeImage",
         }
@@ -319,6 +323,7 @@ impl Operation {
             Self::Diagnose(_) => far_side(Action::Diagnose),
             Self::InspectRegistry { .. } => far_side(Action::InspectRegistry),
             Self::InstallRegistry => far_side(Action::InstallRegistry),
+            Self::ListArtifacts(_) => far_side(Action::ListArtifacts),
             Self::ReadRuns { .. } => far_side(Action::ReadRuns),
             Self::Retain(call) => call.accesses(),
             // Taking back is a right of its own on whatever the change touched.

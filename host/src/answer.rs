@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::artifact::Artifact;
 use crate::diagnosis::Finding;
 use crate::installation::Observed;
+use crate::inventory::Page;
 use crate::names::{Pointer, ServiceName};
 use crate::provenance::Provenance;
 
@@ -157,6 +158,8 @@ pub enum Answer {
     Diagnosis(Vec<Finding>),
     /// `host.registry`.
     Installation(Box<Observed>),
+    /// `host.artifacts`.
+    Artifacts(Box<Page>),
     /// `host.runs`.
     Runs(Vec<(ServiceName, Provenance)>),
 }

@@ -20,6 +20,7 @@ mod file;
 pub mod fuzzing;
 pub mod gate;
 pub mod installation;
+pub mod inventory;
 pub mod journal;
 pub mod lock;
 pub mod names;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::answer::{Expectation, Literal};
 use crate::artifact::{Artifact, Pair};
 use crate::diagnosis::FarSide;
+use crate::inventory::Cursor;
 use crate::names::{
     Commit, ComposeService, ConfigName, ContainerName, Digest, EnvKey, ImageName, KubernetesName, LabelKey,
     PlainValue, Pointer, RuntimeName, ServiceName, UrlPath,
@@ -306,6 +307,17 @@ pub struct OwnedDeployment {
     pub name: KubernetesName,
 }
 
+/// `host.artifacts`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListArtifacts {
+    /// This one; all of them where none is named.
+    pub repository: Option<ImageName>,
+    /// Where the page begins.
+    pub after: Option<Cursor>,
+    /// Most artifacts of the page.
+    pub limit: u32,
+}
+
 /// One thing that the host does, or would do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "operation")]
@@ -387,6 +399,9 @@ pub enum Operation {
     /// Install the registry on its machine, as the configuration has it; asked by `host registry`, never by a plugin.
     #[serde(rename = "host.registry-install")]
     InstallRegistry,
+    /// List what is in the registry; asked by `host registry`, never by a plugin.
+    #[serde(rename = "host.artifacts")]
+    ListArtifacts(ListArtifacts),
     /// Read which deploys a runtime tells of; asked by `host runs`, never by a plugin.
     #[serde(rename = "host.runs")]
     ReadRuns {
@@ -432,6 +447,7 @@ impl Operation {
             Self::Diagnose(_) => "host.diagnose",
             Self::InspectRegistry { .. } => "host.registry",
             Self::InstallRegistry => "host.registry-install",
+            Self::ListArtifacts(_) => "host.artifacts",
             Self::ReadRuns { .. } => "host.runs",
             Self::Retain(_) => "host.retain",
             Self::Undo { .. } => "host.undo",
@@ -442,7 +458,9 @@ impl Operation {
     #[must_use]
     pub fn kind(&self, changed: bool) -> Kind {
         match self {
-            Self::Resolve(_) | Self::Diagnose(_) | Self::ReadRuns { .. } => Kind::Read,
+            Self::Resolve(_) | Self::Diagnose(_) | Self::ListArtifacts(_) | Self::ReadRuns { .. } => {
+                Kind::Read
+            }
             Self::InspectContainer(_) | Self::InspectWorkload(_) | Self::InspectRegistry { .. } => {
                 if changed { Kind::Verify } else { Kind::Read }
             }
@@ -532,7 +550,9 @@ impl Operation {
             Self::RequirePinned => "the desired state".to_owned(),
             Self::Hold { .. } => "live".to_owned(),
             Self::Diagnose(far_side) => far_side.id(),
-            Self::InspectRegistry { .. } | Self::InstallRegistry => FarSide::Registry.id(),
+            Self::InspectRegistry { .. } | Self::InstallRegistry | Self::ListArtifacts(_) => {
+                FarSide::Registry.id()
+            }
             Self::ReadRuns { runtime, .. } => format!("runs/{runtime}"),
             Self::Retain(call) => {
                 let names: Vec<_> =

@@ -109,7 +109,7 @@ impl BuiltIn {
     pub fn asking(action: Action) -> &'static [Self] {
         match action {
             Action::Diagnose => &[Self::Doctor],
-            Action::InspectRegistry | Action::InstallRegistry => &[Self::Registry],
+            Action::InspectRegistry | Action::InstallRegistry | Action::ListArtifacts => &[Self::Registry],
             Action::ReadRuns => &[Self::Runs],
             Action::RemoveImage => &[Self::Retention],
             _ => &[],

@@ -185,6 +185,15 @@ impl FarSides {
                 let found = stoppable(ask, Box::pin(installation::observe(&self.to, *evidence))).await?;
                 Ok(Answer::Installation(Box::new(found)))
             }
+            Operation::ListArtifacts(call) => {
+                let listed = Box::pin(async {
+                    let registry = self.to.registry().await?;
+                    let via = self.to.config.registry.via.as_ref();
+                    let listing = registry.list(call, ask.watcher);
+                    self.to.channels.through(via, registry.authority(), listing).await
+                });
+                Ok(Answer::Artifacts(Box::new(stoppable(ask, listed).await?)))
+            }
             Operation::ReadRuns { runtime, services, deployments } => {
                 let told = async {
                     if self.to.is_cluster(runtime) {

@@ -9,6 +9,8 @@ mod fake;
 mod fetch;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
+mod list;
+mod names;
 mod platform;
 mod retry;
 
@@ -20,14 +22,14 @@ pub use content::Content;
 pub use diagnose::diagnose;
 pub use document::Descriptor;
 use document::{Document, ImageConfig, Manifest};
-use fetch::Repository;
+use fetch::{Reader, Repository};
 use platform::{Platform, best};
 
 use super::http;
 use crate::answer::CallError;
 use crate::artifact::{Artifact, Identity};
 use crate::config::{Limits, RegistryConfig};
-use crate::names::{Digest, ImageName};
+use crate::names::{Commit, Digest, ImageName};
 use crate::operation::Resolve;
 use crate::progress::Watcher;
 use crate::words::{listed, quoted};
@@ -97,7 +99,11 @@ impl RegistryClient {
         until: Instant,
         watcher: &'a dyn Watcher,
     ) -> Repository<'a> {
-        Repository { registry: &self.registry, name, document_bytes: self.document_bytes, until, watcher }
+        Repository { reader: self.reader("one image", until, watcher), name }
+    }
+
+    fn reader<'a>(&'a self, of: &'static str, until: Instant, watcher: &'a dyn Watcher) -> Reader<'a> {
+        Reader { registry: &self.registry, document_bytes: self.document_bytes, until, of, watcher }
     }
 
     /// A tag that points to one image.
@@ -124,14 +130,8 @@ impl RegistryClient {
         index: Digest,
         entries: Vec<Descriptor>,
     ) -> Result<Identity, CallError> {
-        let is_image = |entry: &Descriptor| !entry.platform.as_ref().is_some_and(Platform::is_unknown);
-        let entries: Vec<_> = entries.into_iter().filter(is_image).collect();
-        if entries.len() > IMAGES {
-            let count = entries.len();
-            return Err(contradiction(call, &format!("it has {count} platforms; at most {IMAGES} are read")));
-        }
         let mut images = Vec::new();
-        for entry in entries {
+        for entry in images_of(entries).map_err(|why| contradiction(call, &why))? {
             images.push(platform_image(repository, call, entry).await?);
         }
         let found: Vec<_> = images.iter().map(|(_, platform)| platform.to_string()).collect();
@@ -143,20 +143,42 @@ impl RegistryClient {
     }
 }
 
+/// The entries of an index that are images, and no statements about one.
+fn images_of(entries: Vec<Descriptor>) -> Result<Vec<Descriptor>, String> {
+    let is_image = |entry: &Descriptor| !entry.platform.as_ref().is_some_and(Platform::is_unknown);
+    let entries: Vec<_> = entries.into_iter().filter(is_image).collect();
+    match entries.len() {
+        count if count > IMAGES => Err(format!("it has {count} platforms; at most {IMAGES} are read")),
+        _ => Ok(entries),
+    }
+}
+
+/// The manifest that an entry of the index under `commit` leads to.
+async fn entry_manifest(
+    repository: &Repository<'_>,
+    commit: &Commit,
+    entry: &Descriptor,
+) -> Result<Manifest, CallError> {
+    let Descriptor { digest, media_type, .. } = entry;
+    let wrong = |why: String| contradicts(repository.name, commit, &why);
+    if !entry.is_manifest() {
+        let found = quoted(media_type, SHOWN);
+        return Err(wrong(format!("the entry {digest} of its index is no image but {found}")));
+    }
+    match repository.manifest(digest).await? {
+        Document::Manifest(manifest) => Ok(manifest),
+        Document::Index(_) => Err(wrong(format!("the entry {digest} of its index is another index"))),
+    }
+}
+
 /// One entry of an index, read and checked.
 async fn platform_image(
     repository: &Repository<'_>,
     call: &Resolve,
     entry: Descriptor,
 ) -> Result<(Identity, Platform), CallError> {
-    let Descriptor { digest, media_type, platform: said, .. } = &entry;
-    if !entry.is_manifest() {
-        let found = quoted(media_type, SHOWN);
-        return Err(contradiction(call, &format!("the entry {digest} of its index is no image but {found}")));
-    }
-    let Document::Manifest(manifest) = repository.manifest(digest).await? else {
-        return Err(contradiction(call, &format!("the entry {digest} of its index is another index")));
-    };
+    let Descriptor { digest, platform: said, .. } = &entry;
+    let manifest = entry_manifest(repository, &call.commit, &entry).await?;
     let (identity, mut platform) = image(repository, call, digest.clone(), &manifest).await?;
     if let Some(said) = said {
         if !platform.is_like(said) {
@@ -217,7 +239,11 @@ fn labels(call: &Resolve, config: &ImageConfig) -> Result<(), CallError> {
 }
 
 fn contradiction(call: &Resolve, why: &str) -> CallError {
-    CallError::Mismatch(format!("{}:{}: {why}", call.repository, call.commit))
+    contradicts(&call.repository, &call.commit, why)
+}
+
+fn contradicts(repository: &ImageName, commit: &Commit, why: &str) -> CallError {
+    CallError::Mismatch(format!("{repository}:{commit}: {why}"))
 }
 
 #[cfg(test)]

@@ -96,6 +96,7 @@ fn an_owner_of_everything_may_do_everything_and_take_it_back() {
         Action::Diagnose,
         Action::InspectRegistry,
         Action::InstallRegistry,
+        Action::ListArtifacts,
         Action::ReadRuns,
         Action::RemoveImage,
     ];

@@ -66,10 +66,11 @@ impl RegistryClient {
 
 impl Repository<'_> {
     async fn open(&self, layer: &Descriptor) -> Result<Blob, CallError> {
-        let path = path(self.registry, self.name, "blobs", layer.digest.as_str());
-        let authority = &self.registry.url.authority;
+        let path = path(self.reader.registry, self.name, "blobs", layer.digest.as_str());
+        let authority = &self.reader.registry.url.authority;
         let request = Request { method: Method::GET, authority, path: &path, accept: "*/*" };
-        let opened = http::open(&request, self.left()).await.map_err(|error| self.no_answer(&error))?;
+        let opened =
+            http::open(&request, self.reader.left()).await.map_err(|error| self.reader.no_answer(&error))?;
         let status = opened.head().status();
         if status != StatusCode::OK {
             let mut response = Response::new(Bytes::new());
@@ -78,7 +79,7 @@ impl Repository<'_> {
         }
         Ok(Blob {
             opened,
-            url: self.url(&path),
+            url: self.reader.url(&path),
             hash: Sha256::new(),
             left: layer.size,
             expected: layer.digest.clone(),

@@ -219,6 +219,12 @@ impl ImageConfig {
     }
 }
 
+/// When an image was made, as its configuration says. Builders leave it out, or write what they like: whatever is no time
+/// says nothing.
+pub fn created(config: &[u8]) -> Option<jiff::Timestamp> {
+    read(config).ok()?.get("created")?.as_str()?.parse().ok()
+}
+
 /// Whether a content type is one that [`Document::parse`] understands.
 pub fn is_understood(content_type: &str) -> bool {
     let name = media_type(content_type);

@@ -1,4 +1,4 @@
-//! Reads of one repository: asked, asked again where that helps, and believed only as far as its digest goes.
+//! Reads of the registry: asked, asked again where that helps, and believed only as far as its digest goes.
 
 use bytes::Bytes;
 use hyper::header::CONTENT_TYPE;
@@ -19,18 +19,26 @@ const SHOWN: usize = 120;
 /// The registry's own word for what it serves (OCI distribution specification).
 const CONTENT_DIGEST: &str = "docker-content-digest";
 
-/// One repository of the registry, for the time of one operation.
-pub struct Repository<'a> {
+/// The registry, for the time of some reads that belong together.
+pub struct Reader<'a> {
     /// Where the registry is.
     pub registry: &'a RegistryConfig,
-    /// Which repository of it.
-    pub name: &'a ImageName,
     /// Longest document, in bytes.
     pub document_bytes: usize,
     /// When all reads together must be done.
     pub until: Instant,
+    /// What they are of, as a message says it.
+    pub of: &'static str,
     /// Learns of pauses.
     pub watcher: &'a dyn Watcher,
+}
+
+/// One repository of the registry, for the time of one operation.
+pub struct Repository<'a> {
+    /// The registry.
+    pub reader: Reader<'a>,
+    /// Which repository of it.
+    pub name: &'a ImageName,
 }
 
 impl Repository<'_> {
@@ -39,23 +47,26 @@ impl Repository<'_> {
     /// # Errors
     /// [`CallError::NotFound`] if there is no such tag or repository; else as [`Self::manifest`].
     pub async fn digest_of(&self, commit: &Commit) -> Result<Digest, CallError> {
-        let path = path(self.registry, self.name, "manifests", commit.as_str());
-        let Some(response) = self.ask(Method::HEAD, &path, ACCEPT).await? else {
+        let path = path(self.reader.registry, self.name, "manifests", commit.as_str());
+        let Some(response) = self.reader.ask(Method::HEAD, &path, ACCEPT).await? else {
             return Err(CallError::NotFound(format!(
                 "{}:{commit} is not in the registry ({} answers 404): publish it with CI first, or correct the commit",
                 self.name,
-                self.url(&path),
+                self.reader.url(&path),
             )));
         };
         let Some(digest) = http::header(&response, CONTENT_DIGEST) else {
             return Err(CallError::Mismatch(format!(
                 "{} answers without a Docker-Content-Digest header ({}): is it an image registry?",
-                self.url(&path),
+                self.reader.url(&path),
                 content_type(&response),
             )));
         };
         Digest::parse(digest).map_err(|error| {
-            CallError::Mismatch(format!("{} names its content by something else: {error}", self.url(&path)))
+            CallError::Mismatch(format!(
+                "{} names its content by something else: {error}",
+                self.reader.url(&path)
+            ))
         })
     }
 
@@ -75,13 +86,13 @@ impl Repository<'_> {
     /// # Errors
     /// As [`Self::manifest`], but for what only reading it shows.
     pub async fn served(&self, digest: &Digest) -> Result<(String, Bytes), CallError> {
-        let path = path(self.registry, self.name, "manifests", digest.as_str());
+        let path = path(self.reader.registry, self.name, "manifests", digest.as_str());
         let response = self.content(&path, ACCEPT).await?;
         let served = http::header(&response, CONTENT_TYPE).unwrap_or_default();
         if !is_understood(served) {
             return Err(CallError::Mismatch(format!(
                 "{} serves neither an image manifest nor an index of them: {}, beginning {}",
-                self.url(&path),
+                self.reader.url(&path),
                 content_type(&response),
                 quoted_bytes(response.body(), SHOWN),
             )));
@@ -96,12 +107,12 @@ impl Repository<'_> {
     /// As [`Self::manifest`], and [`CallError::Mismatch`] if its length is not the descriptor's.
     pub async fn blob(&self, descriptor: &Descriptor) -> Result<Bytes, CallError> {
         let Descriptor { digest, size, .. } = descriptor;
-        let path = path(self.registry, self.name, "blobs", digest.as_str());
-        if usize::try_from(*size).map_or(true, |size| size > self.document_bytes) {
+        let path = path(self.reader.registry, self.name, "blobs", digest.as_str());
+        if usize::try_from(*size).map_or(true, |size| size > self.reader.document_bytes) {
             return Err(CallError::Mismatch(format!(
                 "{} is said to have {size} bytes, and at most {} are read (limits.manifest-bytes)",
-                self.url(&path),
-                self.document_bytes,
+                self.reader.url(&path),
+                self.reader.document_bytes,
             )));
         }
         let response = self.content(&path, "*/*").await?;
@@ -109,7 +120,7 @@ impl Repository<'_> {
         if u64::try_from(response.body().len()) != Ok(*size) {
             return Err(CallError::Mismatch(format!(
                 "{} has {} bytes, and the manifest says {size}",
-                self.url(&path),
+                self.reader.url(&path),
                 response.body().len(),
             )));
         }
@@ -118,11 +129,11 @@ impl Repository<'_> {
 
     /// What the registry itself said it has.
     async fn content(&self, path: &str, accept: &str) -> Result<Response<Bytes>, CallError> {
-        self.ask(Method::GET, path, accept).await?.ok_or_else(|| {
+        self.reader.ask(Method::GET, path, accept).await?.ok_or_else(|| {
             CallError::Mismatch(format!(
                 "{} answers 404, and the registry itself refers to it: the image is damaged or being removed; \
                  publish it again",
-                self.url(path),
+                self.reader.url(path),
             ))
         })
     }
@@ -134,13 +145,18 @@ impl Repository<'_> {
         } else {
             Err(CallError::Mismatch(format!(
                 "{} has the digest {found}, not {expected}: the content was damaged or replaced",
-                self.url(path)
+                self.reader.url(path)
             )))
         }
     }
+}
 
+impl Reader<'_> {
     /// A `200` answer, or nothing for a `404`.
-    async fn ask(
+    ///
+    /// # Errors
+    /// [`CallError::Unavailable`] if it did not answer in time or fails, [`CallError::Other`] for any other status.
+    pub async fn ask(
         &self,
         method: Method,
         path: &str,
@@ -173,8 +189,9 @@ impl Repository<'_> {
         let authority = &self.registry.url.authority;
         match &error.failure {
             Failure::TimedOut { .. } => CallError::Unavailable(format!(
-                "{error}; check that http://{authority}/v2/ answers at once: all reads of one image together may last \
-                 no longer than limits.registry-seconds"
+                "{error}; check that http://{authority}/v2/ answers at once: all reads of {} together may last \
+                 no longer than limits.registry-seconds",
+                self.of
             )),
             failure if failure.retryable() => CallError::Unavailable(format!(
                 "{error}; check that the registry runs and can be reached from here: http://{authority}/v2/ must answer"
@@ -196,7 +213,7 @@ impl Repository<'_> {
     }
 }
 
-/// Path of a manifest or blob (OCI distribution specification).
+/// Path of a manifest, a blob or the list of tags (OCI distribution specification).
 pub fn path(registry: &RegistryConfig, repository: &ImageName, kind: &str, reference: &str) -> String {
     format!("{}/v2/{repository}/{kind}/{reference}", registry.url.path.trim_end_matches('/'))
 }
