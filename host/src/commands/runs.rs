@@ -1,6 +1,6 @@
 //! `host runs`.
 
-mod targets;
+pub(super) mod targets;
 
 use clap::{Args, Subcommand};
 use schemars::JsonSchema;

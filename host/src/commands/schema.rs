@@ -54,6 +54,8 @@ enum Document {
     RegistryInstall,
     /// What `host registry status` and `host registry health` answer
     RegistryHealth,
+    /// What `host registry list` answers
+    RegistryList,
     /// What a command answers that is deprecated
     Deprecated,
     /// What any command answers where it could not do its work
@@ -78,6 +80,7 @@ impl Document {
             Self::RegistryRender => include_str!("../../schemas/registry-render.json"),
             Self::RegistryInstall => include_str!("../../schemas/registry-install.json"),
             Self::RegistryHealth => include_str!("../../schemas/registry-health.json"),
+            Self::RegistryList => include_str!("../../schemas/registry-list.json"),
             Self::Deprecated => include_str!("../../schemas/deprecated.json"),
             Self::Fault => include_str!("../../schemas/fault.json"),
         }
@@ -147,6 +150,7 @@ mod tests {
             Document::RegistryRender => schema::<registry::render::RegistryRender>(&name),
             Document::RegistryInstall => schema::<registry::install::RegistryInstall>(&name),
             Document::RegistryHealth => schema::<registry::look::RegistryHealth>(&name),
+            Document::RegistryList => schema::<registry::list::RegistryList>(&name),
             Document::Deprecated => schema::<registry::backend_core::Deprecated>(&name),
             Document::Fault => schema::<FaultReport>(&name),
         }

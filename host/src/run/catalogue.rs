@@ -72,7 +72,11 @@ impl Host {
     }
 }
 
-fn repository(namespace: &ImageName, service: &ServiceName) -> Result<ImageName, Fault> {
+/// The repository of a service.
+///
+/// # Errors
+/// A usage fault where that is no name.
+pub fn repository(namespace: &ImageName, service: &ServiceName) -> Result<ImageName, Fault> {
     let name = format!("{namespace}/{service}");
     ImageName::parse(&name).map_err(|error| {
         Fault::usage("registry", format!("{name}: {error}"), "change namespace under [registry] in host.toml")

@@ -43,7 +43,7 @@ use crate::who;
 
 use back::{Undone, take_back};
 use catalogue::republished;
-pub use catalogue::sourced;
+pub use catalogue::{repository, sourced};
 pub use circumstances::circumstances;
 use conclude::{
     conclude_live, conclude_observed, faulted, locked, no_longer_fits, unsupported_environment,

@@ -28,6 +28,8 @@ pub struct Errand {
     pub config: Config,
     /// What is asked.
     pub far: Arc<FarSides>,
+    /// Where it is written down.
+    pub journal: Journal,
     policy: Arc<Policy>,
     requester: String,
     log: RunLog,
@@ -49,8 +51,17 @@ impl Errand {
     pub fn begin(global: &Global, command: &str, mode: &str) -> Result<Self, Fault> {
         let config = global.config()?;
         let policy = Arc::new(Policy::load(&config.policies)?);
+        Self::of(config, policy, command, mode)
+    }
+
+    /// The same with a configuration and policies that are read already.
+    ///
+    /// # Errors
+    /// As for [`Self::begin`].
+    pub fn of(config: Config, policy: Arc<Policy>, command: &str, mode: &str) -> Result<Self, Fault> {
         let requester = requester();
-        let log = Journal::open(&config.state)?.begin(&Begin {
+        let journal = Journal::open(&config.state)?;
+        let log = journal.begin(&Begin {
             command: &format!("registry {command}"),
             deployed: None,
             mode,
@@ -60,7 +71,7 @@ impl Errand {
             policy: policy.digest(),
         })?;
         let far = Arc::new(FarSides::new(Arc::new(Connections::new(&config))));
-        Ok(Self { config, far, policy, requester, log })
+        Ok(Self { config, far, journal, policy, requester, log })
     }
 
     /// The door of one pass, after `before` steps of the same pass.

@@ -5,6 +5,7 @@ mod deploy_service;
 mod errand;
 mod health;
 pub mod install;
+pub mod list;
 pub mod look;
 pub mod plan;
 pub mod render;
@@ -23,6 +24,7 @@ Examples:
   host registry render --out rendered
   host registry install --dry-run
   host registry health
+  host registry list --service frontend
   host artifact-registry deploy-service --service frontend --env dev --commit $(git rev-parse HEAD) --dry-run
   host artifact-registry deploy-service --service baidu-netdisk --commit $(git rev-parse HEAD) --run-now")]
 pub struct RegistryArgs {
@@ -37,6 +39,7 @@ enum RegistryCommand {
     Install(install::InstallArgs),
     Status(status::StatusArgs),
     Health(health::HealthArgs),
+    List(list::ListArgs),
     DeployService(deploy_service::DeployServiceArgs),
     DeployBackendCore(backend_core::DeployBackendCoreArgs),
 }
@@ -46,7 +49,10 @@ impl RegistryArgs {
     pub fn offline(&self) -> bool {
         match &self.command {
             RegistryCommand::DeployService(args) => args.offline(),
-            RegistryCommand::Install(_) | RegistryCommand::Status(_) | RegistryCommand::Health(_) => false,
+            RegistryCommand::Install(_)
+            | RegistryCommand::Status(_)
+            | RegistryCommand::Health(_)
+            | RegistryCommand::List(_) => false,
             RegistryCommand::Plan(_) | RegistryCommand::Render(_) | RegistryCommand::DeployBackendCore(_) => {
                 true
             }
@@ -61,6 +67,7 @@ pub async fn run(args: &RegistryArgs, global: &Global) -> Result<u8, Fault> {
         RegistryCommand::Install(args) => install::run(args, global).await,
         RegistryCommand::Status(args) => status::run(args, global).await,
         RegistryCommand::Health(args) => health::run(args, global).await,
+        RegistryCommand::List(args) => list::run(args, global).await,
         RegistryCommand::DeployService(args) => deploy_service::run(args, global).await,
         RegistryCommand::DeployBackendCore(args) => backend_core::run(args, global.output),
     }

@@ -20,7 +20,7 @@ use crate::run::{circumstances, components};
 use crate::who::requester;
 
 /// The last deploy to one target, as it is written down there.
-#[derive(Serialize, JsonSchema)]
+#[derive(Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TargetRow {
     /// Where.
@@ -56,21 +56,42 @@ pub struct Targets {
 /// # Errors
 /// A [`Fault`] for policies, a plugin folder or a journal that cannot be read.
 pub async fn ask(config: &Config, journal: &Journal, service: Option<&str>) -> Result<Targets, Fault> {
-    // Without a file the runtimes are the specification's, and nobody's.
-    if config.file.is_none() {
+    if nobodys(config) {
         return Ok(Targets::default());
     }
     let policy = Arc::new(Policy::load(&config.policies)?);
+    let far = Arc::new(FarSides::new(Arc::new(Connections::new(config))));
+    ask_through(&far, &policy, config, journal, service).await
+}
+
+/// Without a file the runtimes are the specification's, and nobody's.
+fn nobodys(config: &Config) -> bool {
+    config.file.is_none()
+}
+
+/// The same by ways that are there already.
+///
+/// # Errors
+/// As for [`ask`].
+pub async fn ask_through(
+    far: &Arc<FarSides>,
+    policy: &Arc<Policy>,
+    config: &Config,
+    journal: &Journal,
+    service: Option<&str>,
+) -> Result<Targets, Fault> {
+    if nobodys(config) {
+        return Ok(Targets::default());
+    }
     let mut services = components(&config.plugins)?;
     services.retain(|known| service.is_none_or(|wanted| wanted == known.as_str()));
     services.sort();
-    let far = Arc::new(FarSides::new(Arc::new(Connections::new(config))));
     let asked = config.runtimes.keys().chain(config.clusters.keys()).map(|runtime| {
         let asking = Asking {
-            policy: &policy,
+            policy,
             built_in: BuiltIn::Runs,
             context: circumstances(&config.zone, &requester(), None, true),
-            far: &far,
+            far,
             log: Log::Unkept,
         };
         let mut deployments = policy.deployments(runtime);
