@@ -11,6 +11,8 @@ pub enum FaultKind {
     Internal,
     /// Policy does not permit it: exit 3.
     Denied,
+    /// What was planned or approved is no longer so: exit 5.
+    Stale,
 }
 
 /// An error that says what, where and what to do.
@@ -45,6 +47,12 @@ impl Fault {
         Self { kind: FaultKind::Denied, code: "denied", message: message.into(), help: help.into() }
     }
 
+    /// A plan that may not be used.
+    #[must_use]
+    pub fn stale(code: &'static str, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { kind: FaultKind::Stale, code, message: message.into(), help: help.into() }
+    }
+
     /// The process's exit code.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
@@ -52,6 +60,7 @@ impl Fault {
             FaultKind::Usage => 2,
             FaultKind::Internal => 1,
             FaultKind::Denied => 3,
+            FaultKind::Stale => 5,
         }
     }
 }

@@ -1,8 +1,11 @@
 //! What a pass recorded, and how a later pass is held to it.
 
+use serde::Serialize;
+
 use crate::answer::Answer;
 use crate::gate::halt::Halt;
-use crate::operation::Operation;
+use crate::leaves;
+use crate::operation::{Kind, Operation};
 use crate::step::Step;
 
 /// The steps of an observed pass. A live pass may only do these, in this order; ending early is no divergence.
@@ -46,23 +49,21 @@ impl Recording {
         Err(Halt::Diverged { who: "the plugin".to_owned(), seq, expected, got })
     }
 
-    /// Whether another pass recorded the same operations on the same states.
+    /// Whether another pass recorded the same operations on the same states, decided as these were.
     ///
     /// # Errors
     /// [`Halt::Stale`] with the first step that differs.
     pub fn fits(&self, other: &Self) -> Result<(), Halt> {
-        let key = |step: &Step| (step.operation.clone(), step.before.clone(), step.desired.clone());
-        let differs = (1..=self.0.len().max(other.0.len())).find_map(|seq| {
-            let seq = u32::try_from(seq).ok()?;
+        let last = u32::try_from(self.0.len().max(other.0.len())).unwrap_or(u32::MAX);
+        for seq in 1..=last {
             let (mine, theirs) = (self.step(seq), other.step(seq));
-            (mine.map(key) != theirs.map(key)).then(|| (seq, mine.or(theirs)))
-        });
-        match differs {
-            Some((seq, Some(step))) => {
-                Err(Halt::Stale { seq, operation: step.operation.name(), target: step.operation.target() })
+            let Some(step) = mine.or(theirs) else { continue };
+            if let Some(how) = changed(mine, theirs) {
+                let (operation, target) = (step.operation.name(), step.operation.target());
+                return Err(Halt::Stale { seq, operation, target, how });
             }
-            _ => Ok(()),
         }
+        Ok(())
     }
 
     /// What the failure path takes back, last first: the changes that were made, and those that failed and left something.
@@ -80,6 +81,42 @@ impl Recording {
             _ => None,
         })
     }
+}
+
+/// How a step is another one now; nothing where it is the same. What was read counts as what will be written to, and so does
+/// what policy says: it may depend on the time.
+fn changed(planned: Option<&Step>, now: Option<&Step>) -> Option<String> {
+    let (planned, now) = match (planned, now) {
+        (Some(planned), Some(now)) => (planned, now),
+        (Some(_), None) => return Some("it is not reached any more".to_owned()),
+        (None, Some(_)) => return Some("it was not planned".to_owned()),
+        (None, None) => return None,
+    };
+    if planned.verdict.allowed != now.verdict.allowed {
+        let reason = now.verdict.reason.clone().unwrap_or_else(|| "it is permitted".to_owned());
+        return Some(format!("policy decides otherwise now: {reason}"));
+    }
+    if planned.operation != now.operation {
+        let named = |step: &Step| format!("{} of {}", step.operation.name(), step.operation.target());
+        let (mine, theirs) = (named(planned), named(now));
+        return Some(if mine == theirs {
+            "with other arguments".to_owned()
+        } else {
+            format!("{mine} → {theirs}")
+        });
+    }
+    let read = |step: &Step| (step.kind == Kind::Read).then(|| step.outcome.clone());
+    if read(planned) != read(now) {
+        return Some(told(&read(planned), &read(now)));
+    }
+    // What is wanted follows from these; that a change bears the name of its run makes it no other one.
+    (planned.before != now.before).then(|| told(&planned.before, &now.before))
+}
+
+/// What differs between two states or answers, in words.
+pub fn told<T: Serialize>(one: &T, other: &T) -> String {
+    let json = |value: &T| serde_json::to_value(value).unwrap_or_default();
+    leaves::told(&json(one), &json(other)).unwrap_or_else(|| "something of it is otherwise".to_owned())
 }
 
 #[cfg(test)]

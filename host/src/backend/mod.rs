@@ -24,7 +24,7 @@ use crate::artifact::Artifact;
 use crate::gate::ask::Ask;
 use crate::gate::halt::Halt;
 use crate::operation::{Kind, Operation};
-use crate::recording::Recording;
+use crate::recording::{Recording, told};
 use crate::step::{Pass, Step};
 
 use change::Unmade;
@@ -174,11 +174,13 @@ async fn act(far: &FarSides, recording: &Recording, ask: &Ask<'_>) -> Result<Ans
         },
         Kind::Change => {
             let (before, desired) = Box::pin(far.probe(ask)).await?.unzip();
-            if recorded.and_then(|step| step.before.as_ref()) != before.as_ref() {
+            let found = recorded.and_then(|step| step.before.clone());
+            if found != before {
                 return Err(Unreached::Halt(Halt::Stale {
                     seq: ask.seq,
                     operation: ask.operation.name(),
                     target: ask.operation.target(),
+                    how: told(&found, &before),
                 }));
             }
             Box::pin(far.look_ahead(ask, recording.steps())).await;

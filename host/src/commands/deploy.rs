@@ -3,6 +3,8 @@
 mod apply;
 mod chosen;
 mod plan;
+mod saved;
+pub mod show;
 mod together;
 
 use std::path::PathBuf;
@@ -21,7 +23,7 @@ use crate::journal::OnFailure;
 use crate::progress::Interrupt;
 use crate::recording::Recording;
 use crate::report::{Decision, Mode, Style, render};
-use crate::run::{Done, Host, Request};
+use crate::run::{Agreed, Done, Host, Request};
 
 /// Deploy one commit of one service, or show what that would do
 ///
@@ -49,6 +51,7 @@ pub struct DeployArgs {
 #[derive(Subcommand)]
 enum SeveralCommand {
     Plan(plan::PlanArgs),
+    Show(show::ShowArgs),
     Apply(apply::ApplyArgs),
 }
 
@@ -116,6 +119,7 @@ impl DeployArgs {
     pub fn offline(&self) -> bool {
         match (&self.several, &self.how) {
             (Some(SeveralCommand::Plan(args)), _) => args.offline(),
+            (Some(SeveralCommand::Show(_)), _) => true,
             (Some(SeveralCommand::Apply(args)), _) => args.offline(),
             (None, how) => how.as_ref().is_none_or(HowArgs::offline),
         }
@@ -125,6 +129,7 @@ impl DeployArgs {
 pub async fn run(args: &DeployArgs, global: &Global) -> Result<u8, Fault> {
     match (&args.several, &args.one, &args.how) {
         (Some(SeveralCommand::Plan(args)), ..) => plan::run(args, global).await,
+        (Some(SeveralCommand::Show(args)), ..) => show::run(args, global),
         (Some(SeveralCommand::Apply(args)), ..) => apply::run(args, global).await,
         (None, Some(args), Some(how)) => one(&args.service, &args.env, how, global).await,
         (None, Some(_), None) => {
@@ -178,7 +183,8 @@ pub(in crate::commands) async fn one(
         return Ok(0);
     }
     request.mode = Mode::Live;
-    let (code, _) = deploy(&host, &request, done.recording.as_ref(), global.output, &interrupt).await?;
+    let agreed = done.recording.map(Agreed::Shown);
+    let (code, _) = deploy(&host, &request, agreed.as_ref(), global.output, &interrupt).await?;
     Ok(code)
 }
 
@@ -200,7 +206,7 @@ fn request(name: &str, env: &str, how: &HowArgs, mode: Mode) -> Result<Request, 
 async fn deploy(
     host: &Host,
     request: &Request,
-    agreed: Option<&Recording>,
+    agreed: Option<&Agreed>,
     output: Output,
     interrupt: &Interrupt,
 ) -> Result<(u8, Done), Fault> {

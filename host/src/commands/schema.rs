@@ -30,6 +30,8 @@ enum Document {
     Report,
     /// What `host deploy plan` answers
     Plan,
+    /// What `host deploy show` answers
+    PlanShow,
     /// What `host services` answers
     Services,
     /// What `host services --catalog` answers
@@ -68,6 +70,7 @@ impl Document {
         match self {
             Self::Report => include_str!("../../schemas/report.json"),
             Self::Plan => include_str!("../../schemas/plan.json"),
+            Self::PlanShow => include_str!("../../schemas/plan-show.json"),
             Self::Services => include_str!("../../schemas/services.json"),
             Self::Catalog => include_str!("../../schemas/catalog.json"),
             Self::RunsList => include_str!("../../schemas/runs-list.json"),
@@ -138,6 +141,7 @@ mod tests {
         match document {
             Document::Report => schema::<Report>(&name),
             Document::Plan => schema::<Several>(&name),
+            Document::PlanShow => schema::<crate::plan::shown::PlanShown>(&name),
             Document::Services => schema::<services::ServiceList>(&name),
             Document::Catalog => schema::<services::catalog::CatalogList>(&name),
             Document::RunsList => schema::<runs::RunList>(&name),

@@ -71,7 +71,8 @@ fn admits_itself_only(recording: &Recording, other: &Recording) {
 fn fits_the_same_only(one: &Recording, other: &Recording) {
     assert_eq!(one.fits(one), Ok(()));
     let key = |step: &Step| {
-        (form(&step.operation), step.before.as_ref().map(form), step.desired.as_ref().map(form))
+        let read = (step.kind == Kind::Read).then(|| form(&step.outcome));
+        (form(&step.operation), step.verdict.allowed, read, step.before.as_ref().map(form))
     };
     let keys = |recording: &Recording| recording.steps().iter().map(key).collect::<Vec<_>>();
     let (mine, theirs) = (keys(one), keys(other));

@@ -30,7 +30,7 @@ pub enum Halt {
         got: String,
     },
     /// Somebody else changed what was observed.
-    #[error("step {seq} ({operation}): {target} is no longer as it was when the plan was made")]
+    #[error("step {seq} ({operation}): {target} is no longer as it was when the plan was made ({how})")]
     Stale {
         /// Where.
         seq: u32,
@@ -38,6 +38,8 @@ pub enum Halt {
         operation: &'static str,
         /// To what.
         target: String,
+        /// What is otherwise.
+        how: String,
     },
     /// Too many calls.
     #[error("the plugin made more than {limit} capability calls in one run (limits.host-calls)")]

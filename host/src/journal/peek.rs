@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::rows::applied;
 use super::{SCHEMA, other_version};
 use crate::fault::Fault;
+use crate::names::{Digest, Environment, ServiceName};
 
 /// Largest journal that is read through from end to end, in bytes; beyond, only its head is looked at.
 const READ_THROUGH: u64 = 256 << 20;
@@ -53,6 +55,19 @@ impl Peek {
             return Err(other_version(&journal, &path, version));
         }
         Ok(Some(Self { db: journal, path }))
+    }
+
+    /// Which run applied a part of a plan, and when; nothing where none did.
+    ///
+    /// # Errors
+    /// A [`Fault`] for a journal that cannot be read.
+    pub fn applied(
+        &self,
+        plan: &Digest,
+        service: &ServiceName,
+        environment: &Environment,
+    ) -> Result<Option<(String, String)>, Fault> {
+        applied(&self.db, plan, service, environment).map_err(|error| broken(&self.path, &error))
     }
 
     /// Reads it through.
@@ -132,7 +147,7 @@ mod tests {
 
     use super::*;
     use crate::journal::{Begin, Deployed, OnFailure};
-    use crate::names::{Commit, Digest, Environment, ServiceName};
+    use crate::names::Commit;
 
     fn files(folder: &Path) -> BTreeMap<String, Digest> {
         let entries = std::fs::read_dir(folder).expect("a folder").flatten();

@@ -5,9 +5,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::Journal;
+use super::{Journal, rows};
 use crate::fault::Fault;
-use crate::names::{Commit, Environment, ServiceName};
+use crate::names::{Commit, Digest, Environment, ServiceName};
 
 /// One run, in a line.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -113,6 +113,16 @@ impl Journal {
             )
             .optional();
         found.map_err(|error| self.fault(&error))
+    }
+
+    /// Which run applied a part of a plan, and when; nothing where none did.
+    pub fn applied(
+        &self,
+        plan: &Digest,
+        service: &ServiceName,
+        environment: &Environment,
+    ) -> Result<Option<(String, String)>, Fault> {
+        rows::applied(&self.db(), plan, service, environment).map_err(|error| self.fault(&error))
     }
 
     /// Whether it has the run with exactly this id.

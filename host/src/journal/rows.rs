@@ -1,8 +1,9 @@
 //! The statements that write rows: of a run that is written down as it goes, and of one that is kept until its end.
 
-use rusqlite::{Connection, Result, params};
+use rusqlite::{Connection, OptionalExtension, Result, params};
 
 use super::RECORD_SCHEMA;
+use crate::names::{Digest, Environment, ServiceName};
 
 /// A run: how it began, and how it ended where that is known already.
 pub struct RunRecord {
@@ -118,6 +119,41 @@ pub fn component(db: &Connection, digest: &str, bytes: &[u8]) -> Result<()> {
 pub fn plugin(db: &Connection, run: &str, digest: &str, version: &str) -> Result<()> {
     db.execute("UPDATE run SET plugin = ?2, plugin_version = ?3 WHERE id = ?1", params![run, digest, version])
         .map(drop)
+}
+
+/// Takes a part of a plan for `run`, or tells who took it before.
+pub fn applies(
+    db: &Connection,
+    plan: &Digest,
+    service: &ServiceName,
+    environment: &Environment,
+    run: &str,
+    at: &str,
+) -> Result<Option<(String, String)>> {
+    let part = params![plan.as_str(), service.as_str(), environment.as_str(), run, at];
+    let taken = db.execute(
+        "INSERT OR IGNORE INTO applied (plan, service, environment, run, at) VALUES (?1, ?2, ?3, ?4, ?5)",
+        part,
+    )?;
+    if taken == 1 {
+        return Ok(None);
+    }
+    applied(db, plan, service, environment)
+}
+
+/// Which run took a part of a plan, and when; nothing where none did.
+pub fn applied(
+    db: &Connection,
+    plan: &Digest,
+    service: &ServiceName,
+    environment: &Environment,
+) -> Result<Option<(String, String)>> {
+    db.query_row(
+        "SELECT run, at FROM applied WHERE plan = ?1 AND service = ?2 AND environment = ?3",
+        params![plan.as_str(), service.as_str(), environment.as_str()],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
+    .optional()
 }
 
 /// A line that was said.

@@ -45,5 +45,15 @@ CREATE TABLE component (
   bytes  BLOB NOT NULL
 ) STRICT;
 
+-- Each part of a plan is applied once: written down before the first change.
+CREATE TABLE applied (
+  plan        TEXT NOT NULL,               -- SHA-256
+  service     TEXT NOT NULL,
+  environment TEXT NOT NULL,
+  run         TEXT NOT NULL REFERENCES run (id),
+  at          TEXT NOT NULL,               -- RFC 3339, UTC
+  PRIMARY KEY (plan, service, environment)
+) STRICT;
+
 CREATE INDEX run_started ON run (started DESC);
 CREATE INDEX run_deployed ON run (service, environment, commit_sha) WHERE decision = 'deployed';

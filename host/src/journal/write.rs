@@ -214,6 +214,23 @@ impl RunLog {
         self.write(|db, _| rows::outcome(db, entry, &text))
     }
 
+    /// Writes down that this run applies a part of the plan `plan`; on disk when this returns. Where another run did it before,
+    /// nothing is written, and that run is the answer: (its id, when).
+    pub fn applies(
+        &self,
+        plan: &Digest,
+        service: &ServiceName,
+        environment: &Environment,
+    ) -> Result<Option<(String, String)>, Fault> {
+        let now = Timestamp::now().to_string();
+        self.write(|db, id| {
+            db.pragma_update(None, "synchronous", "FULL")?;
+            let before = rows::applies(db, plan, service, environment, id, &now);
+            db.pragma_update(None, "synchronous", "NORMAL")?;
+            before
+        })
+    }
+
     /// Writes down a line of the plugin.
     pub fn said(&self, message: &str) -> Result<(), Fault> {
         let message = Message { said_at: Timestamp::now().to_string(), text: message.to_owned() };

@@ -22,7 +22,7 @@ pub use parts::{
     VerifiedPart, Whereabouts,
 };
 pub use retention::{RetentionPart, retention_part};
-pub use several::Several;
+pub use several::{SavedPart, Several};
 pub use text::{Style, duration, render, short, step_line, wrapped};
 
 use crate::names::{Commit, Environment, ServiceName, Shape};

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::text::{Style, pending, short, wrapped};
 use super::{Decision, Report, SCHEMA, StepOutcome};
-use crate::names::{Environment, ServiceName};
+use crate::names::{Digest, Environment, ServiceName};
 
 /// What `host deploy plan` and `host deploy apply` answer: the reports of several services.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,6 +25,19 @@ pub struct Several {
     pub services: Vec<Report>,
     /// Those that were left alone, because they need an approval and nobody named them; they count for nothing above.
     pub gated: Vec<Report>,
+    /// The plan that was written, if one was.
+    pub saved: Option<SavedPart>,
+}
+
+/// A plan in a file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SavedPart {
+    /// Its name: SHA-256 of its canonical form.
+    pub plan: Digest,
+    /// Where.
+    pub file: PathBuf,
+    /// Until when it may be applied; RFC 3339, UTC.
+    pub expires: String,
 }
 
 impl Several {
@@ -38,7 +52,7 @@ impl Several {
         let (gated, services): (Vec<_>, Vec<_>) = reports.into_iter().partition(waits);
         let worst = services.iter().map(|report| report.decision).max_by_key(|one| one.severity());
         let decision = worst.unwrap_or(Decision::Planned);
-        Self { schema_version: SCHEMA, ok: decision.exit_code() == 0, decision, services, gated }
+        Self { schema_version: SCHEMA, ok: decision.exit_code() == 0, decision, services, gated, saved: None }
     }
 
     /// A row per service and a column per environment, then what a person has to know of those that are not simply planned.

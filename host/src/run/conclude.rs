@@ -11,7 +11,7 @@ use crate::step::Step;
 use crate::words;
 
 use super::proof::Shortfall;
-use super::{Host, Request, Undone};
+use super::{Agreed, Host, Request, Undone};
 
 const UNCHANGED: &str = "nothing was changed";
 const AGAIN: &str = "mend the cause, then run the same command again";
@@ -86,8 +86,15 @@ pub fn conclude_observed(
 }
 
 /// Somebody said yes to a plan, and it is no longer true.
-pub fn no_longer_fits(halt: Halt, steps: &[Step]) -> RunResult {
-    stopped(&Stop::Halt(halt), steps).noting(UNCHANGED)
+pub fn no_longer_fits(halt: Halt, steps: &[Step], agreed: Option<&Agreed>) -> RunResult {
+    let result = stopped(&Stop::Halt(halt), steps).noting(UNCHANGED);
+    match agreed {
+        // The same command would be refused again.
+        Some(Agreed::Saved { .. }) => {
+            RunResult { retryable: false, ..result }.advising("plan again, and have that reviewed")
+        }
+        _ => result,
+    }
 }
 
 /// The lock of the service could not be taken: somebody else deploys it, or there is no lock to take.
@@ -391,7 +398,9 @@ impl RunResult {
         self
     }
 
-    fn advising(mut self, action: impl Into<String>) -> Self {
+    /// With what to do about it.
+    #[must_use]
+    pub fn advising(mut self, action: impl Into<String>) -> Self {
         self.recommended_action = Some(action.into());
         self
     }

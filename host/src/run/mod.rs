@@ -2,6 +2,7 @@
 
 mod back;
 mod before;
+mod bound;
 mod catalogue;
 mod circumstances;
 mod compare;
@@ -29,6 +30,7 @@ use crate::gate::halt::Halt;
 use crate::gate::{Audience, Gate, Subject, Unheard};
 use crate::journal::{Begin, Deployed, Journal, Log, OnFailure, RunLog};
 use crate::names::{Commit, Environment, RuntimeName, ServiceName};
+use crate::plan::ServicePlan;
 use crate::policy::{Policy, Principal};
 use crate::progress::Interrupt;
 use crate::provenance::Mark;
@@ -42,6 +44,7 @@ use crate::timing;
 use crate::who;
 
 use back::{Undone, take_back};
+pub use bound::Agreed;
 use catalogue::republished;
 pub use catalogue::{repository, sourced};
 pub use circumstances::circumstances;
@@ -108,8 +111,23 @@ pub struct Done {
     pub report: Report,
     /// What was looked at; of a live run nothing.
     pub recording: Option<Recording>,
+    /// The same as it can be kept, where a live run could be bound to it.
+    pub plan: Option<Box<ServicePlan>>,
     /// Why the report is not in the journal, if it is not.
     pub journal: Option<Fault>,
+}
+
+/// What a run comes to.
+struct Looked {
+    report: Report,
+    recording: Option<Recording>,
+    plan: Option<Box<ServicePlan>>,
+}
+
+impl From<Report> for Looked {
+    fn from(report: Report) -> Self {
+        Self { report, recording: None, plan: None }
+    }
 }
 
 /// One pass of the plugin over one backend.
@@ -195,7 +213,7 @@ impl Host {
     pub async fn deploy(
         &self,
         request: &Request,
-        agreed: Option<&Recording>,
+        agreed: Option<&Agreed>,
         audience: Arc<dyn Audience>,
         interrupt: Interrupt,
     ) -> Result<Done, Fault> {
@@ -211,14 +229,14 @@ impl Host {
         &self,
         to: Arc<Connections>,
         request: &Request,
-        agreed: Option<&Recording>,
+        agreed: Option<&Agreed>,
         audience: Arc<dyn Audience>,
         interrupt: Interrupt,
     ) -> Result<Done, Fault> {
         let log = self.begin(request)?;
         let ended = self.run(to, request, agreed, &log, audience, interrupt).await;
-        let (report, recording) = match ended {
-            Ok(ended) => ended,
+        let Looked { report, recording, plan } = match ended {
+            Ok(looked) => looked,
             Err(fault) => {
                 if let Err(journal) = log.abandon(&fault) {
                     tracing::warn!(%journal, "this run is not in the journal");
@@ -228,7 +246,7 @@ impl Host {
         };
         // The report of what was done is worth more than its copy in the journal.
         let journal = keep(&log, &report).err();
-        Ok(Done { report, recording, journal })
+        Ok(Done { report, recording, plan, journal })
     }
 
     fn begin(&self, request: &Request) -> Result<RunLog, Fault> {
@@ -251,21 +269,21 @@ impl Host {
         &self,
         to: Arc<Connections>,
         request: &Request,
-        agreed: Option<&Recording>,
+        agreed: Option<&Agreed>,
         log: &RunLog,
         audience: Arc<dyn Audience>,
         interrupt: Interrupt,
-    ) -> Result<(Report, Option<Recording>), Fault> {
+    ) -> Result<Looked, Fault> {
         let run = match self.prepared(Arc::clone(&to), request, log, audience, interrupt.clone())? {
             Ok(run) => run.after_what_goes_before(&to, &interrupt).await?,
-            Err(report) => return Ok((*report, None)),
+            Err(report) => return Ok((*report).into()),
         };
         drop(to);
         match request.mode {
             Mode::DryRun => run.look(Backend::Predicting(Arc::clone(run.far.secrets()))).await,
-            Mode::Plan | Mode::Live if request.compare => Ok((run.compare().await?, None)),
+            Mode::Plan | Mode::Live if request.compare => Ok(run.compare().await?.into()),
             Mode::Plan => run.look(Backend::Observing(Arc::clone(&run.far))).await,
-            Mode::Live => Ok((run.live(agreed).await?, None)),
+            Mode::Live => Ok(run.live(agreed).await?.into()),
         }
     }
 
@@ -400,15 +418,22 @@ impl Host {
 
 impl Run<'_> {
     /// One pass that changes nothing.
-    async fn look(&self, backend: Backend) -> Result<(Report, Option<Recording>), Fault> {
+    async fn look(&self, backend: Backend) -> Result<Looked, Fault> {
         let mut passed = self.observing(backend).await?;
         let result = self.observed(&mut passed)?;
         let report = self.report(passed.gate.steps(), passed.gate.foreseen(), result);
-        Ok((report, Some(Recording::new(passed.gate.into_steps()))))
+        let foreseen = passed.gate.foreseen().to_vec();
+        let steps = passed.gate.into_steps();
+        let plan = (report.decision == Decision::Planned && self.request.mode == Mode::Plan)
+            .then(|| Box::new(self.kept(&steps, &foreseen)));
+        Ok(Looked { report, recording: Some(Recording::new(steps)), plan })
     }
 
     /// Observing, then live bound to it.
-    async fn live(&self, agreed: Option<&Recording>) -> Result<Report, Fault> {
+    async fn live(&self, agreed: Option<&Agreed>) -> Result<Report, Fault> {
+        if let Some(result) = self.void(agreed)? {
+            return Ok(self.report(&[], &[], result));
+        }
         let held = if self.request.wait {
             match self.locked_when_free().await? {
                 Ok(locks) => Some(locks),
@@ -421,10 +446,9 @@ impl Run<'_> {
         let mut result = self.observed(&mut observed)?;
         let mut foreseen = observed.gate.foreseen().to_vec();
         let recording = Recording::new(observed.gate.into_steps());
-        if result.decision == Decision::Planned
-            && let Err(halt) = agreed.map_or(Ok(()), |agreed| agreed.fits(&recording))
-        {
-            result = no_longer_fits(halt, recording.steps());
+        // What no longer fits is told first: a plan that policy forbids by now is such a one.
+        if let Err(halt) = agreed.map_or(Ok(()), |agreed| agreed.recording().fits(&recording)) {
+            result = no_longer_fits(halt, recording.steps(), agreed);
         }
         if result.decision != Decision::Planned {
             released(held.unwrap_or_default()).await;
@@ -438,6 +462,10 @@ impl Run<'_> {
                 Err(error) => return Ok(self.report(recording.steps(), &foreseen, locked(&error))),
             },
         };
+        if let Some(result) = self.taken(agreed)? {
+            released(locks).await;
+            return Ok(self.report(recording.steps(), &foreseen, result));
+        }
         let mut acted = self.pass(Backend::Live(Arc::clone(&self.far), recording)).await?;
         let verdict = proof::verdict(&acted.outcome, acted.gate.steps(), &self.request.commit);
         // Degraded is no failure: the requested commit runs and is proved.

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
 
-use super::{Host, Request};
+use super::{Agreed, Done, Host, Request};
 use crate::fault::Fault;
 use crate::gate::Audience;
+use crate::plan::ServicePlan;
 use crate::progress::Interrupt;
 use crate::recording::Recording;
 use crate::report::{Mode, Report};
@@ -19,7 +20,7 @@ pub struct Order {
     /// What is asked for.
     pub request: Request,
     /// The plan that somebody said yes to, if one did.
-    pub agreed: Option<Recording>,
+    pub agreed: Option<Agreed>,
 }
 
 impl From<Request> for Order {
@@ -34,6 +35,8 @@ pub struct One {
     pub report: Report,
     /// What was looked at; of a live run nothing.
     pub recording: Option<Recording>,
+    /// The same as it can be kept, where a live run could be bound to it.
+    pub plan: Option<Box<ServicePlan>>,
     /// Why the report is not in the journal, if it is not; it may be said of one of those that were written together.
     pub journal: Option<Fault>,
 }
@@ -76,11 +79,13 @@ impl Host {
                     };
                     match run.await.map_err(lost).and_then(|done| done) {
                         Ok(done) => {
-                            One { report: done.report, recording: done.recording, journal: done.journal }
+                            let Done { report, recording, plan, journal } = done;
+                            One { report, recording, plan, journal }
                         }
                         Err(fault) => One {
                             report: self.fault_report(&request, &fault),
                             recording: None,
+                            plan: None,
                             journal: None,
                         },
                     }

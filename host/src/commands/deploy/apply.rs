@@ -1,22 +1,22 @@
 //! `host deploy apply`.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{ArgAction, Args};
 
-use super::OnFailureFlag;
 use super::chosen::ChosenArgs;
 use super::together::{self, Looked};
+use super::{OnFailureFlag, saved};
 use crate::commands::Global;
 use crate::commands::arguments::reason;
 use crate::commands::operator::{asked, can_ask};
 use crate::console;
 use crate::fault::Fault;
 use crate::names::ServiceName;
-use crate::progress::Interrupt;
 use crate::recording::Recording;
-use crate::report::{Decision, Mode, Report, Several, State};
-use crate::run::{Host, Order, Request};
+use crate::report::{Decision, Mode, Several};
+use crate::run::{Agreed, Order, Request};
 
 /// Bring several services to the commits that the desired state names
 ///
@@ -28,11 +28,15 @@ use crate::run::{Host, Order, Request};
 Examples:
   host deploy apply --env prod --dry-run
   host deploy apply --env dev --run-now --on-failure rollback
+  host deploy apply prod.plan --run-now
   host deploy apply --env dev --service backend-core --commit $(git rev-parse HEAD) --run-now")]
 pub struct ApplyArgs {
+    /// A plan that `host deploy plan --out` wrote: exactly this is done, or nothing
+    #[arg(value_name = "PLAN", conflicts_with_all = ["env", "service", "all", "commit", "dry_run", "on_failure", "override_desired"])]
+    plan: Option<PathBuf>,
     /// To this environment
-    #[arg(long, value_name = "ENV")]
-    env: String,
+    #[arg(long, value_name = "ENV", required_unless_present = "plan")]
+    env: Option<String>,
     #[command(flatten)]
     chosen: ChosenArgs,
     /// Show what would be done; offline, nothing is asked and nothing changed
@@ -60,12 +64,16 @@ impl ApplyArgs {
 
 pub async fn run(args: &ApplyArgs, global: &Global) -> Result<u8, Fault> {
     let host = Arc::new(global.host()?);
+    if let Some(plan) = &args.plan {
+        return saved::apply(&host, plan, args.run_now, args.wait, global.output).await;
+    }
+    let env = args.env.as_deref().unwrap_or_default();
     let mode = match (args.dry_run, args.run_now) {
         (true, _) => Mode::DryRun,
         (_, true) => Mode::Live,
         _ => Mode::Plan,
     };
-    let requests = args.chosen.requests(Some(&args.env), &host, mode)?;
+    let requests = args.chosen.requests(Some(env), &host, mode)?;
     let reason = args.override_desired.as_deref().map(reason).transpose()?;
     let how = |request: Request| Request {
         wait: args.wait,
@@ -78,9 +86,9 @@ pub async fn run(args: &ApplyArgs, global: &Global) -> Result<u8, Fault> {
     let named = |service: &ServiceName| args.chosen.names(service);
     let (settled, requests) = match mode {
         Mode::DryRun => (Vec::new(), requests),
-        Mode::Plan | Mode::Live => unsettled(&host, requests, &interrupt).await,
+        Mode::Plan | Mode::Live => together::unsettled(&host, requests, &interrupt).await,
     };
-    let Looked { reports, mut planned, fault } = together::run(&host, requests, mode, &interrupt).await;
+    let Looked { reports, mut planned, fault, .. } = together::run(&host, requests, mode, &interrupt).await;
     let several = Several::new(settled.iter().cloned().chain(reports).collect(), named);
     together::tell(&several, global.output)?;
     let code = super::unkept(fault.as_ref(), several.decision.exit_code());
@@ -100,7 +108,7 @@ pub async fn run(args: &ApplyArgs, global: &Global) -> Result<u8, Fault> {
         return Ok(Decision::Blocked.exit_code());
     }
     let question =
-        format!("deploy {} to {} now?", crate::words::counted(ready.len(), "service", "services"), args.env);
+        format!("deploy {} to {} now?", crate::words::counted(ready.len(), "service", "services"), env);
     let answer = tokio::select! {
         () = interrupt.raised() => return Ok(Decision::Interrupted.exit_code()),
         answer = asked(&question) => answer?,
@@ -108,31 +116,13 @@ pub async fn run(args: &ApplyArgs, global: &Global) -> Result<u8, Fault> {
     if !answer {
         return Ok(0);
     }
-    let agreed =
-        |(request, plan)| Order { request: Request { mode: Mode::Live, ..request }, agreed: Some(plan) };
+    let agreed = |(request, plan)| Order {
+        request: Request { mode: Mode::Live, ..request },
+        agreed: Some(Agreed::Shown(plan)),
+    };
     let ready: Vec<Order> = ready.into_iter().map(agreed).collect();
     let Looked { reports, fault, .. } = together::run(&host, ready, Mode::Live, &interrupt).await;
     let several = Several::new(settled.into_iter().chain(reports).collect(), named);
     together::tell(&several, global.output)?;
     Ok(super::unkept(fault.as_ref(), several.decision.exit_code()))
-}
-
-/// What is as it should be is left alone: (reports of that, requests for the others).
-async fn unsettled(
-    host: &Arc<Host>,
-    requests: Vec<Request>,
-    interrupt: &Interrupt,
-) -> (Vec<Report>, Vec<Request>) {
-    // In the mode of the request: where a gate is not met, a live one asks nobody, and neither does this.
-    let compared = |request: &Request| Request { compare: true, ..request.clone() };
-    let compared: Vec<Request> = requests.iter().map(compared).collect();
-    let Looked { reports, .. } = together::run(host, compared, Mode::Plan, interrupt).await;
-    let (mut settled, mut rest) = (Vec::new(), Vec::new());
-    for (request, report) in requests.into_iter().zip(reports) {
-        match report.state.as_ref().map(|part| part.state) {
-            Some(State::InSync) => settled.push(report),
-            _ => rest.push(request),
-        }
-    }
-    (settled, rest)
 }

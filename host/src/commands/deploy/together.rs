@@ -7,9 +7,10 @@ use crate::commands::{Output, print, print_json};
 use crate::console::{self, Named};
 use crate::fault::Fault;
 use crate::gate::{Audience, Unheard};
+use crate::plan::ServicePlan;
 use crate::progress::Interrupt;
 use crate::recording::Recording;
-use crate::report::{Mode, Report, Several, Style};
+use crate::report::{Mode, Report, Several, State, Style};
 use crate::run::{Host, Order, Request};
 
 /// How many services are looked at together: that is waiting for far sides.
@@ -24,6 +25,8 @@ pub(super) struct Looked {
     pub reports: Vec<Report>,
     /// Those that went through a pass that only looks, with what it found.
     pub planned: Vec<(Request, Recording)>,
+    /// The same as they can be kept.
+    pub plans: Vec<ServicePlan>,
     /// Why one of them is not in the journal.
     pub fault: Option<Fault>,
 }
@@ -56,13 +59,14 @@ pub(super) async fn run(
     let requests: Vec<Request> = asked.iter().map(|asked| asked.request.clone()).collect();
     let done = host.deploy_each(asked, at_once, &audience, interrupt).await;
     let fault = done.iter().find_map(|one| one.journal.clone());
-    let mut planned = Vec::new();
+    let (mut planned, mut plans) = (Vec::new(), Vec::new());
     let mut reports = Vec::with_capacity(done.len());
     for (request, one) in requests.into_iter().zip(done) {
         planned.extend(one.recording.map(|recording| (request, recording)));
+        plans.extend(one.plan.map(|plan| *plan));
         reports.push(one.report);
     }
-    Looked { reports, planned, fault }
+    Looked { reports, planned, plans, fault }
 }
 
 /// The answer, on standard output.
@@ -71,4 +75,24 @@ pub(super) fn tell(several: &Several, output: Output) -> Result<(), Fault> {
         Output::Json => print_json(several),
         Output::Text => print(&several.render(Style { colour: console::colour_on_stdout(), steps: false })),
     }
+}
+
+/// What is as it should be is left alone: (reports of that, requests for the others).
+pub(super) async fn unsettled(
+    host: &Arc<Host>,
+    requests: Vec<Request>,
+    interrupt: &Interrupt,
+) -> (Vec<Report>, Vec<Request>) {
+    // In the mode of the request: where a gate is not met, a live one asks nobody, and neither does this.
+    let compared = |request: &Request| Request { compare: true, ..request.clone() };
+    let compared: Vec<Request> = requests.iter().map(compared).collect();
+    let Looked { reports, .. } = run(host, compared, Mode::Plan, interrupt).await;
+    let (mut settled, mut rest) = (Vec::new(), Vec::new());
+    for (request, report) in requests.into_iter().zip(reports) {
+        match report.state.as_ref().map(|part| part.state) {
+            Some(State::InSync) => settled.push(report),
+            _ => rest.push(request),
+        }
+    }
+    (settled, rest)
 }

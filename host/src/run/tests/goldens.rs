@@ -155,7 +155,7 @@ async fn stale() -> Report {
     let agreed = Recording::new(steps.clone());
     steps[2].before = Some(json!({ "container": { "commit": "c".repeat(40) } }));
     let halt = agreed.fits(&Recording::new(steps.clone())).expect_err("it no longer fits");
-    scene.report(&steps, &[], no_longer_fits(halt, &steps))
+    scene.report(&steps, &[], no_longer_fits(halt, &steps, None))
 }
 
 /// The plugin does in the live pass what it did not say before.
