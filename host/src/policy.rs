@@ -174,6 +174,19 @@ pub struct Context {
     /// Whether the commit was verified in the environment that goes before this one, or none does.
     #[serde(default = "in_order")]
     pub verified_before: bool,
+    /// Who approved this deploy.
+    #[serde(default)]
+    pub approvers: Approvers,
+}
+
+/// Who approved a deploy, by role; never who asks for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Approvers {
+    /// Those who answer for what must not go wrong.
+    pub supervisor: BTreeSet<String>,
+    /// Those who deploy.
+    pub operator: BTreeSet<String>,
 }
 
 /// A test of rules that says nothing of it is about a deploy that keeps the order.

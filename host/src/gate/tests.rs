@@ -11,7 +11,7 @@ use crate::names::{
     Commit, ConfigName, Digest, Environment, ImageName, KubernetesName, RuntimeName, ServiceName,
 };
 use crate::operation::{Deliver, ObjectKind, Resolve, SyncObject};
-use crate::policy::Weekday;
+use crate::policy::{Approvers, Weekday};
 use crate::progress::{InterruptSender, Unwatched};
 use crate::recording::Recording;
 
@@ -114,6 +114,7 @@ fn subject() -> Subject {
             weekday: Weekday::Monday,
             minute_of_day: 600,
             verified_before: true,
+            approvers: Approvers::default(),
         },
     }
 }

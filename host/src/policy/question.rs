@@ -7,10 +7,10 @@ use cedar_policy::{
     Context, Entities, Entity, EntityUid, Request, RestrictedExpression, Schema, validate_scope_variables,
 };
 
-use super::Principal;
 use super::ownership::{Ownership, Share};
 use super::schema::Vocabulary;
 use super::shape::Owned;
+use super::{Approvers, Principal};
 use crate::access::{Access, Action, Resource};
 
 /// What the rules are evaluated over. They look no further than this (`rules`: depth), so the whole of the entities
@@ -140,12 +140,19 @@ fn owners(share: Option<&Share>, vocabulary: &Vocabulary) -> Result<HashSet<Enti
 }
 
 fn circumstances(context: &super::Context, vocabulary: &Vocabulary) -> Result<Context, String> {
+    let Approvers { supervisor, operator } = &context.approvers;
+    let approvers = [("supervisor", supervisor), ("operator", operator)].map(|(role, names)| {
+        let names = names.iter().map(|name| RestrictedExpression::new_string(name.clone()));
+        (role.to_owned(), RestrictedExpression::new_set(names))
+    });
+    let approvers = RestrictedExpression::new_record(approvers).map_err(|error| error.to_string())?;
     let environment = context.environment.as_ref();
     let environment =
         environment.map(|name| vocabulary.uid("Environment", name.as_str())).transpose()?.map(|uid| {
             [
                 ("environment".to_owned(), RestrictedExpression::new_entity_uid(uid)),
                 ("verifiedBefore".to_owned(), RestrictedExpression::new_bool(context.verified_before)),
+                ("approvers".to_owned(), approvers),
             ]
         });
     let weekday = vocabulary.uid("Weekday", context.weekday.as_str())?;

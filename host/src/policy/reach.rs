@@ -11,7 +11,7 @@ use super::question::{Asking, Question};
 use super::rules::Rules;
 use super::schema::Vocabulary;
 use super::shape::Owned;
-use super::{BuiltIn, Context, Principal, Request, Weekday};
+use super::{Approvers, BuiltIn, Context, Principal, Request, Weekday};
 use crate::access::{Access, Action, Resource, ResourceType};
 use crate::names::{Digest, Environment, ServiceName};
 
@@ -167,6 +167,7 @@ struct Values {
     weekdays: Vec<Weekday>,
     minutes: Vec<u16>,
     verified: Vec<bool>,
+    approvers: Vec<Approvers>,
 }
 
 impl Values {
@@ -192,24 +193,46 @@ impl Values {
         }
         let verified =
             if named.attributes.contains("verifiedBefore") { vec![true, false] } else { vec![true] };
-        Some(Self { operators, digests, weekdays, minutes, verified })
+        let approvers = if named.attributes.contains("approvers") {
+            approvals(&named.texts)
+        } else {
+            vec![Approvers::default()]
+        };
+        Some(Self { operators, digests, weekdays, minutes, verified, approvers })
     }
 
     fn contexts(&self, environment: Option<&Environment>) -> impl Iterator<Item = Context> {
         self.operators.iter().flat_map(move |operator| {
             self.weekdays.iter().flat_map(move |weekday| {
                 self.minutes.iter().flat_map(move |minute| {
-                    self.verified.iter().map(move |verified| Context {
-                        environment: environment.cloned(),
-                        operator: operator.clone(),
-                        weekday: *weekday,
-                        minute_of_day: *minute,
-                        verified_before: *verified,
+                    self.verified.iter().flat_map(move |verified| {
+                        self.approvers.iter().map(move |approvers| Context {
+                            environment: environment.cloned(),
+                            operator: operator.clone(),
+                            weekday: *weekday,
+                            minute_of_day: *minute,
+                            verified_before: *verified,
+                            approvers: approvers.clone(),
+                        })
                     })
                 })
             })
         })
     }
+}
+
+/// Nobody, somebody whom no rule names, each who is named, and all of them: in one role and in the other.
+fn approvals(named: &BTreeSet<String>) -> Vec<Approvers> {
+    let somebody = BTreeSet::from(["somebody".to_owned()]);
+    let each = named.iter().map(|name| BTreeSet::from([name.clone()]));
+    let all = named.union(&somebody).cloned().collect();
+    let mut sets: Vec<BTreeSet<String>> = vec![BTreeSet::new(), somebody.clone(), all];
+    sets.extend(each);
+    sets.dedup();
+    let both = sets.iter().flat_map(|supervisor| {
+        sets.iter().map(|operator| Approvers { supervisor: supervisor.clone(), operator: operator.clone() })
+    });
+    both.collect()
 }
 
 /// What a rule names, read from its JSON form.

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::files::{self, Text};
 use super::problem::{Problem, Problems};
-use super::{BuiltIn, Context, Policy, Principal, Request, Weekday};
+use super::{Approvers, BuiltIn, Context, Policy, Principal, Request, Weekday};
 use crate::access::{Access, Action, Resource, ResourceType};
 use crate::fault::Fault;
 use crate::names::{Digest, Environment, ServiceName};
@@ -86,6 +86,7 @@ struct Different {
     weekday: Option<Weekday>,
     minute_of_day: Option<u16>,
     verified_before: Option<bool>,
+    approvers: Option<Approvers>,
 }
 
 /// A resource; its group follows from it.
@@ -214,7 +215,8 @@ fn asking(case: &Case, usual: &Principal) -> Principal {
 fn request(case: &Case, usual: &Principal, context: &Context) -> Request {
     let principal = asking(case, usual);
     let Target { kind, ref id } = case.resource;
-    let Different { environment, operator, weekday, minute_of_day, verified_before } = &case.context;
+    let Different { environment, operator, weekday, minute_of_day, verified_before, approvers } =
+        &case.context;
     let usual = context;
     Request {
         access: Access { action: case.action, resource: Resource::asked_by(principal.plugin(), kind, id) },
@@ -225,6 +227,7 @@ fn request(case: &Case, usual: &Principal, context: &Context) -> Request {
             weekday: weekday.unwrap_or(usual.weekday),
             minute_of_day: minute_of_day.unwrap_or(usual.minute_of_day),
             verified_before: verified_before.unwrap_or(usual.verified_before),
+            approvers: approvers.as_ref().unwrap_or(&usual.approvers).clone(),
         },
     }
 }

@@ -16,7 +16,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use super::{BuiltIn, Context, Policy, Principal, Request, Weekday};
+use super::{Approvers, BuiltIn, Context, Policy, Principal, Request, Weekday};
 use crate::access::{Access, Action, Resource, ResourceType};
 use crate::fault::Fault;
 use crate::names::{Digest, Environment, ServiceName};
@@ -93,6 +93,7 @@ fn request(plugin: &str, action: Action, kind: ResourceType, id: &str) -> Reques
             weekday: Weekday::Monday,
             minute_of_day: 600,
             verified_before: true,
+            approvers: Approvers::default(),
         },
     }
 }

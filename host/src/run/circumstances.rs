@@ -1,7 +1,7 @@
 //! The circumstances of a run, as policy sees them.
 
 use crate::names::Environment;
-use crate::policy::{Context, Weekday};
+use crate::policy::{Approvers, Context, Weekday};
 
 /// What policy is told of this moment, and of who runs the host.
 #[must_use]
@@ -18,6 +18,7 @@ pub fn circumstances(
         weekday: weekday(now.weekday()),
         minute_of_day: u16::try_from(i32::from(now.hour()) * 60 + i32::from(now.minute())).unwrap_or(0),
         verified_before,
+        approvers: Approvers::default(),
     }
 }
 

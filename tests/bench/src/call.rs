@@ -10,7 +10,7 @@ use host::gate::{Gate, Subject};
 use host::journal::{Begin, Deployed, Journal, OnFailure};
 use host::names::Digest;
 use host::operation::{Kind, Operation};
-use host::policy::{Context, Decision, Principal, Weekday};
+use host::policy::{Approvers, Context, Decision, Principal, Weekday};
 use host::progress::Interrupt;
 use host::report::Mode;
 use host::run::Host;
@@ -67,6 +67,7 @@ fn gate(host: &Host, interrupt: Interrupt) -> Result<Gate> {
             weekday: Weekday::Monday,
             minute_of_day: 600,
             verified_before: true,
+            approvers: Approvers::default(),
         },
     };
     let policy = Arc::clone(&host.policy);

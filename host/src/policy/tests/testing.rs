@@ -45,6 +45,27 @@ fn a_case_may_differ_from_its_file() {
 }
 
 #[test]
+fn a_case_names_who_approved_and_else_nobody_did() {
+    let folder = |rest: &str| {
+        let folder = with_case(rest);
+        let rule = r#"@id("four-eyes") @reason("Two look at it.")
+            forbid (principal is Plugin, action, resource)
+            when { context.approvers.supervisor.isEmpty() && context.approvers.operator.isEmpty() };"#;
+        folder.write("extra.cedar", rule);
+        testing::run(folder.path()).unwrap().remove(0).failure
+    };
+    let denied = r#""expect": "deny", "policies": ["four-eyes"]"#;
+    let permitted = r#""expect": "permit", "policies": ["owner-activates-compose"]"#;
+    assert_eq!(folder(denied), None);
+    for role in ["supervisor", "operator"] {
+        let approved = format!(r#""context": {{ "approvers": {{ "{role}": ["ann"] }} }}, {permitted}"#);
+        assert_eq!(folder(&approved), None);
+    }
+    let unknown = with_case(&format!(r#""context": {{ "approvers": {{ "boss": ["ann"] }} }}, {permitted}"#));
+    assert!(fault(&unknown).contains("unknown field `boss`, expected `supervisor` or `operator`"));
+}
+
+#[test]
 fn the_right_answer_from_the_wrong_rule_fails() {
     insta::assert_snapshot!(failure(r#""expect": "permit", "policies": ["owner-rolls-back"]"#), @"expected permit by owner-rolls-back, got permit by owner-activates-compose");
 }

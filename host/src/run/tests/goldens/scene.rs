@@ -22,7 +22,7 @@ use crate::operation::{
     Activate, ArtifactRef, Deliver, ExpectContainer, ExpectHealth, HealthTarget, Operation, Resolve,
     stamp_prefix,
 };
-use crate::policy::{BuiltIn, Context, Principal, Weekday};
+use crate::policy::{Approvers, BuiltIn, Context, Principal, Weekday};
 use crate::progress::{Interrupt, Unwatched, Watcher};
 use crate::provenance::{Mark, Provenance};
 use crate::recording::Recording;
@@ -240,6 +240,7 @@ impl Scene {
                 weekday: Weekday::Monday,
                 minute_of_day: 600,
                 verified_before: true,
+                approvers: Approvers::default(),
             },
         };
         let (_sender, interrupt) = Interrupt::pair();
