@@ -17,6 +17,7 @@ mod slices;
 pub mod testing;
 #[cfg(test)]
 mod tests;
+mod values;
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -4,16 +4,16 @@
 use std::collections::BTreeSet;
 
 use cedar_policy::{Authorizer, Effect, Policy, PolicySet};
-use serde_json::Value;
 
 use super::ownership::Ownership;
 use super::question::{Asking, Question};
 use super::rules::Rules;
 use super::schema::Vocabulary;
 use super::shape::Owned;
-use super::{Approvers, BuiltIn, Context, Principal, Request, Weekday};
+use super::values::Values;
+use super::{BuiltIn, Principal, Request};
 use crate::access::{Access, Action, Resource, ResourceType};
-use crate::names::{Digest, Environment, ServiceName};
+use crate::names::{Environment, ServiceName};
 
 /// Most questions that are tried for one rule; of more nothing is said.
 const MOST: usize = 20_000;
@@ -34,33 +34,53 @@ pub(super) enum Reach {
 
 /// Tries `policy` on everything that is in the entities, and on something that is not.
 pub(super) fn of(policy: &Policy, rules: &Rules, vocabulary: &Vocabulary, ownership: &Ownership) -> Reach {
-    let Some(values) = Values::of(policy) else { return Reach::Undecided };
-    let Some(alone) = set([policy]) else { return Reach::Undecided };
-    let forbids = rules.iter().map(|(_, rule)| rule).filter(|rule| rule.effect() == Effect::Forbid);
-    let Some(forbids) = set(forbids) else { return Reach::Undecided };
+    let (values, more) = Values::of([policy]);
+    if !more.is_empty() {
+        return Reach::Undecided;
+    }
+    let forbids = || rules.iter().map(|(_, rule)| rule).filter(|rule| rule.effect() == Effect::Forbid);
+    let (Some(alone), Some(against)) = (set([policy]), set(forbids())) else { return Reach::Undecided };
+    // What others forbid at some time only, a permit permits at another.
+    let (moments, more) = Values::of(std::iter::once(policy).chain(forbids()));
     let about = about(policy, vocabulary);
+    let decided = |request: &Request, by: &PolicySet| {
+        let asking = Asking::new(std::slice::from_ref(request), vocabulary, ownership).ok()?;
+        let question = asking.about(&request.access, vocabulary).ok()?;
+        Some(deciding(by, &question))
+    };
+    let meets = |request: &Request| decided(request, &alone).is_some_and(|by| !by.is_empty());
     let mut shadows = BTreeSet::new();
     let mut left = MOST;
+    let mut spent = || {
+        left = left.checked_sub(1)?;
+        Some(())
+    };
     for (action, kind) in &about {
         for request in questions(*action, *kind, policy, &values, ownership) {
-            let Some(rest) = left.checked_sub(1) else { return Reach::Undecided };
-            left = rest;
-            let Ok(asking) = Asking::new(std::slice::from_ref(&request), vocabulary, ownership) else {
-                continue;
-            };
-            let Ok(question) = asking.about(&request.access, vocabulary) else { continue };
-            if deciding(&alone, &question).is_empty() {
+            if spent().is_none() {
+                return Reach::Undecided;
+            }
+            if !meets(&request) {
                 continue;
             }
-            let by = match policy.effect() {
-                Effect::Permit => deciding(&forbids, &question),
-                Effect::Forbid => Vec::new(),
-            };
-            if by.is_empty() {
+            if policy.effect() == Effect::Forbid {
                 return Reach::Applies;
             }
-            shadows.extend(by);
+            for (_, context) in moments.contexts(request.context.environment.as_ref()) {
+                if spent().is_none() {
+                    return Reach::Undecided;
+                }
+                let request = Request { context, ..request.clone() };
+                let by = decided(&request, &against).filter(|_| meets(&request));
+                match by {
+                    Some(by) if by.is_empty() => return Reach::Applies,
+                    by => shadows.extend(by.into_iter().flatten()),
+                }
+            }
         }
+    }
+    if shadows.iter().any(|id| more.contains(id)) {
+        return Reach::Undecided;
     }
     if !shadows.is_empty() {
         return Reach::Shadowed(shadows.into_iter().collect());
@@ -123,7 +143,7 @@ fn questions<'a>(
             let environments: Vec<Option<&Environment>> =
                 if placeless { vec![None] } else { ownership.environments().iter().map(Some).collect() };
             environments.into_iter().flat_map(|environment| values.contexts(environment)).map(
-                move |context| {
+                move |(_, context)| {
                     let access = Access { action, resource: resource.clone() };
                     Request { principal: principal.clone(), access, context }
                 },
@@ -146,121 +166,11 @@ fn candidates<'a>(
         let unowned = named.chain(["registry".to_owned(), "engine/nobody".to_owned()]);
         return unowned.map(|id| (id, None)).collect();
     };
-    let member = |id: &str| match holder {
-        Owned::EnvPrefix => format!("{id}COMMIT"),
-        Owned::SecretSource => format!("{id}/KEY"),
-        _ => id.to_owned(),
-    };
     let owner = |id: &str| ownership.share(holder, id).map(|share| &share.service);
-    let listed = ownership.ids(holder.as_str()).into_iter().map(|id| (member(id), owner(id)));
+    let listed = ownership.ids(holder.as_str()).into_iter().map(|id| (holder.member(id), owner(id)));
     let named = named.map(|id| {
         let owner = owner(&id);
         (id, owner)
     });
     listed.chain(named).chain([("nobody/NOTHING".to_owned(), None)]).collect()
-}
-
-/// The values by which a rule can tell questions apart, beside the entities.
-struct Values {
-    operators: Vec<String>,
-    digests: Vec<Digest>,
-    weekdays: Vec<Weekday>,
-    minutes: Vec<u16>,
-    verified: Vec<bool>,
-    approvers: Vec<Approvers>,
-}
-
-impl Values {
-    /// Nothing where values can be told apart by more than being the same, or earlier, or later.
-    fn of(policy: &Policy) -> Option<Self> {
-        let mut named = Named::default();
-        named.look(&policy.to_json().ok()?)?;
-        let (mut operators, mut digests) = (vec!["operator".to_owned()], vec![Digest::of(b"")]);
-        let (mut weekdays, mut minutes) = (vec![Weekday::Monday], vec![600]);
-        if named.attributes.contains("operator") {
-            operators.extend(named.texts.iter().cloned());
-        }
-        if named.attributes.contains("digest") {
-            digests.extend(named.texts.iter().filter_map(|text| Digest::parse(text).ok()));
-        }
-        if named.attributes.contains("weekday") {
-            weekdays = Weekday::ALL.to_vec();
-        }
-        if named.attributes.contains("minuteOfDay") {
-            let beside = named.numbers.iter().flat_map(|number| [number - 1, *number, number + 1]);
-            minutes
-                .extend(beside.filter_map(|minute| u16::try_from(minute).ok()).filter(|one| *one < 24 * 60));
-        }
-        let verified =
-            if named.attributes.contains("verifiedBefore") { vec![true, false] } else { vec![true] };
-        let approvers = if named.attributes.contains("approvers") {
-            approvals(&named.texts)
-        } else {
-            vec![Approvers::default()]
-        };
-        Some(Self { operators, digests, weekdays, minutes, verified, approvers })
-    }
-
-    fn contexts(&self, environment: Option<&Environment>) -> impl Iterator<Item = Context> {
-        self.operators.iter().flat_map(move |operator| {
-            self.weekdays.iter().flat_map(move |weekday| {
-                self.minutes.iter().flat_map(move |minute| {
-                    self.verified.iter().flat_map(move |verified| {
-                        self.approvers.iter().map(move |approvers| Context {
-                            environment: environment.cloned(),
-                            operator: operator.clone(),
-                            weekday: *weekday,
-                            minute_of_day: *minute,
-                            verified_before: *verified,
-                            approvers: approvers.clone(),
-                        })
-                    })
-                })
-            })
-        })
-    }
-}
-
-/// Nobody, somebody whom no rule names, each who is named, and all of them: in one role and in the other.
-fn approvals(named: &BTreeSet<String>) -> Vec<Approvers> {
-    let somebody = BTreeSet::from(["somebody".to_owned()]);
-    let each = named.iter().map(|name| BTreeSet::from([name.clone()]));
-    let all = named.union(&somebody).cloned().collect();
-    let mut sets: Vec<BTreeSet<String>> = vec![BTreeSet::new(), somebody.clone(), all];
-    sets.extend(each);
-    sets.dedup();
-    let both = sets.iter().flat_map(|supervisor| {
-        sets.iter().map(|operator| Approvers { supervisor: supervisor.clone(), operator: operator.clone() })
-    });
-    both.collect()
-}
-
-/// What a rule names, read from its JSON form.
-#[derive(Default)]
-struct Named {
-    texts: BTreeSet<String>,
-    numbers: BTreeSet<i64>,
-    attributes: BTreeSet<String>,
-}
-
-impl Named {
-    /// Nothing where the rule calculates, or looks into texts.
-    fn look(&mut self, part: &Value) -> Option<()> {
-        match part {
-            Value::Object(parts) => {
-                for (name, part) in parts {
-                    match (name.as_str(), part) {
-                        ("like" | "+" | "-" | "*" | "neg", _) => return None,
-                        ("Value", Value::String(text)) => drop(self.texts.insert(text.clone())),
-                        ("Value", Value::Number(number)) => self.numbers.extend(number.as_i64()),
-                        ("attr", Value::String(name)) => drop(self.attributes.insert(name.clone())),
-                        _ => self.look(part)?,
-                    }
-                }
-                Some(())
-            }
-            Value::Array(parts) => parts.iter().try_for_each(|part| self.look(part)),
-            _ => Some(()),
-        }
-    }
 }

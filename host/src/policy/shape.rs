@@ -69,6 +69,15 @@ impl Owned {
         }
     }
 
+    /// The id of what stands for all that belongs to `id`: a key of a group, or the thing itself.
+    pub(super) fn member(self, id: &str) -> String {
+        match self {
+            Self::EnvPrefix => format!("{id}COMMIT"),
+            Self::SecretSource => format!("{id}/KEY"),
+            _ => id.to_owned(),
+        }
+    }
+
     /// Whether the host ever asks for such an `id` for `service`; else the form that it asks for.
     ///
     /// # Errors

@@ -68,6 +68,15 @@ fn a_part_of_the_host_that_asks_for_something_else() {
 }
 
 #[test]
+fn what_is_forbidden_on_one_day_is_permitted_on_another() {
+    let folder = Folder::with(&rule(
+        "monday",
+        r#"forbid (principal is Plugin, action, resource) when { context.weekday == Weekday::"monday" };"#,
+    ));
+    assert_eq!(told(&folder), "");
+}
+
+#[test]
 fn hours_that_never_come() {
     let folder = Folder::with(&rule(
         "odd",

@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::Folder;
+use crate::policy::check::check;
 use crate::policy::testing;
 
 /// The project's policies with one test, whose case ends with `rest`.
@@ -52,6 +53,7 @@ fn a_case_names_who_approved_and_else_nobody_did() {
             forbid (principal is Plugin, action, resource)
             when { context.approvers.supervisor.isEmpty() && context.approvers.operator.isEmpty() };"#;
         folder.write("extra.cedar", rule);
+        assert_eq!(check(folder.path()).problems, [], "the rule shadows no other");
         testing::run(folder.path()).unwrap().remove(0).failure
     };
     let denied = r#""expect": "deny", "policies": ["four-eyes"]"#;
