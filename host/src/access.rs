@@ -198,6 +198,19 @@ impl Resource {
         Self { kind, id: id.to_owned(), group }
     }
 
+    /// The namespace of a cluster that it is in, as `<runtime>/<namespace>`.
+    #[must_use]
+    pub fn namespace(&self) -> Option<String> {
+        let parts: Vec<&str> = self.id.split('/').collect();
+        match (self.kind, parts.as_slice()) {
+            (ResourceType::Deployment | ResourceType::HealthTarget, [runtime, namespace, _])
+            | (ResourceType::KubernetesObject, [runtime, _, namespace, _]) => {
+                Some(format!("{runtime}/{namespace}"))
+            }
+            _ => None,
+        }
+    }
+
     fn new(kind: ResourceType, id: impl Into<String>) -> Self {
         Self { kind, id: id.into(), group: None }
     }

@@ -22,6 +22,9 @@ const TESTS: &str = "tests";
 /// The folder of what the API servers of clusters decide on, which is applied there and not read here.
 const CLUSTERS: &str = "kubernetes";
 
+/// The folder of rules to choose from: none of them applies before it is copied beside the others.
+const EXAMPLES: &str = "examples";
+
 /// A file, read.
 #[derive(Debug)]
 pub(super) struct Text {
@@ -79,7 +82,10 @@ pub(super) fn read(dir: &Path, problems: &mut Problems) -> Sources {
     let names = folder.names(problems);
     for name in &names {
         let extension = Path::new(name).extension().and_then(|extension| extension.to_str());
-        if name.starts_with('.') || [TESTS, CLUSTERS].contains(&name.as_str()) || extension == Some("md") {
+        if name.starts_with('.')
+            || [TESTS, CLUSTERS, EXAMPLES].contains(&name.as_str())
+            || extension == Some("md")
+        {
             continue;
         }
         if name != SCHEMA && name != ENTITIES && extension != Some("cedar") {

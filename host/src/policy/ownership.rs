@@ -1,7 +1,7 @@
 //! Who owns what: `entities.json`, one block per service.
 //!
 //! ```json
-//! { "environments": ["prod"], "teams": ["web"],
+//! { "environments": ["prod"], "teams": ["web"], "namespaces": { "cluster/web": "web" },
 //!   "services": { "shop": { "team": "web", "owns": { "prod": { "Container": ["main-server/shop"] } } } } }
 //! ```
 //!
@@ -20,7 +20,7 @@ use crate::operation::OwnedDeployment;
 use crate::unique::Unique;
 
 /// What the file has to look like.
-const FORM: &str = "the form is {environments: [..], teams: [..], services: {<service>: \
+const FORM: &str = "the form is {environments: [..], teams: [..], namespaces: {<runtime>/<namespace>: <team>}, services: {<service>: \
     {team, owns: {<environment>: {<type>: [<id>, ..]}}}}}";
 
 #[derive(Deserialize)]
@@ -29,6 +29,7 @@ struct File {
     environments: Vec<Environment>,
     #[serde(default)]
     teams: Vec<ConfigName>,
+    namespaces: Option<Unique<String, ConfigName>>,
     services: Unique<ServiceName, Block>,
 }
 
@@ -51,6 +52,8 @@ pub(super) struct Share {
 pub(super) struct Ownership {
     environments: Vec<Environment>,
     teams: Vec<ConfigName>,
+    /// Whose each namespace of a cluster is.
+    namespaces: BTreeMap<String, ConfigName>,
     services: BTreeMap<ServiceName, Option<ConfigName>>,
     shares: Shares,
 }
@@ -78,6 +81,11 @@ impl Ownership {
         self.services.get(plugin)?.as_ref()
     }
 
+    /// The team that the namespace `id` belongs to, where it does to one.
+    pub(super) fn team_of_namespace(&self, id: &str) -> Option<&ConfigName> {
+        self.namespaces.get(id)
+    }
+
     /// Whose `id` is.
     pub(super) fn share(&self, kind: Owned, id: &str) -> Option<&Share> {
         self.shares.get(&kind)?.get(id)
@@ -101,6 +109,7 @@ impl Ownership {
         match kind {
             "Plugin" | "Service" => self.services.keys().map(ServiceName::as_str).collect(),
             "Team" => self.teams.iter().map(ConfigName::as_str).collect(),
+            "Namespace" => self.namespaces.keys().map(String::as_str).collect(),
             "Environment" => self.environments.iter().map(Environment::as_str).collect(),
             _ => {
                 let of_kind = self.shares.iter().filter(|(owned, _)| owned.as_str() == kind);
@@ -121,6 +130,15 @@ pub(super) fn parse(file: &Text, problems: &mut Problems) -> Option<Ownership> {
     let mut reader = Reader { file, problems, shares: BTreeMap::new() };
     reader.once(&parsed.environments, Environment::as_str);
     reader.once(&parsed.teams, ConfigName::as_str);
+    let mut namespaces = BTreeMap::new();
+    for (id, team) in parsed.namespaces.map(|listed| listed.0).unwrap_or_default() {
+        if !is_namespace(&id) {
+            let what = format!("{id:?} is no namespace of a cluster");
+            reader.problem(&id, &what, "its form is <runtime>/<namespace>");
+        }
+        reader.declared("team", team.as_str(), &mut parsed.teams.iter().map(ConfigName::as_str));
+        namespaces.insert(id, team);
+    }
     let mut services = BTreeMap::new();
     for (service, block) in parsed.services.0 {
         if let Some(team) = &block.team {
@@ -147,7 +165,13 @@ pub(super) fn parse(file: &Text, problems: &mut Problems) -> Option<Ownership> {
         services.insert(service, block.team);
     }
     let shares = reader.shares;
-    Some(Ownership { environments: parsed.environments, teams: parsed.teams, services, shares })
+    Some(Ownership { environments: parsed.environments, teams: parsed.teams, namespaces, services, shares })
+}
+
+fn is_namespace(id: &str) -> bool {
+    id.split_once('/').is_some_and(|(runtime, namespace)| {
+        RuntimeName::parse(runtime).is_ok() && KubernetesName::parse(namespace).is_ok()
+    })
 }
 
 struct Reader<'a> {

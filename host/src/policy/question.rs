@@ -91,13 +91,17 @@ fn asking(
     };
     let uid = vocabulary.uid("Plugin", plugin.as_str())?;
     let team = ownership.team_of(plugin);
-    let teams =
-        team.map(|team| vocabulary.uid("Team", team.as_str())).into_iter().collect::<Result<_, _>>()?;
+    let teams = team
+        .map(|team| vocabulary.uid("Team", team.as_str()))
+        .into_iter()
+        .collect::<Result<HashSet<_>, _>>()?;
     let service = vocabulary.uid("Service", plugin.as_str())?;
-    let attributes = HashMap::from([
+    let mut attributes = HashMap::from([
         text("digest", digest.as_str()),
         ("service".to_owned(), RestrictedExpression::new_entity_uid(service)),
     ]);
+    let team = teams.iter().next().cloned().map(RestrictedExpression::new_entity_uid);
+    attributes.extend(team.map(|team| ("team".to_owned(), team)));
     let entity = Entity::new(uid.clone(), attributes, teams).map_err(|error| error.to_string())?;
     Ok((uid, Some(entity)))
 }
@@ -108,7 +112,7 @@ fn conforming(vocabulary: &Vocabulary) -> Option<&Schema> {
     cfg!(debug_assertions).then(|| vocabulary.schema())
 }
 
-/// The resource with what it belongs to: its owner and environments, or the group of keys that has them.
+/// The resource with what it belongs to: its owner, environments and namespace, or the group of keys that has them.
 fn belongings(
     resource: &Resource,
     vocabulary: &Vocabulary,
@@ -119,8 +123,18 @@ fn belongings(
         return Ok(vec![Entity::new_no_attrs(uid, HashSet::new())]);
     };
     if !holder.is_group() {
-        let parents = owners(ownership.share(holder, &resource.id), vocabulary)?;
-        return Ok(vec![Entity::new_no_attrs(uid, parents)]);
+        let mut parents = owners(ownership.share(holder, &resource.id), vocabulary)?;
+        let Some(namespace) = resource.namespace() else {
+            return Ok(vec![Entity::new_no_attrs(uid, parents)]);
+        };
+        let team = ownership.team_of_namespace(&namespace);
+        let team = team.map(|team| vocabulary.uid("Team", team.as_str())).transpose()?;
+        let namespace = vocabulary.uid("Namespace", &namespace)?;
+        parents.insert(namespace.clone());
+        return Ok(vec![
+            Entity::new_no_attrs(namespace, team.into_iter().collect()),
+            Entity::new_no_attrs(uid, parents),
+        ]);
     }
     let Some(group) = resource.group.as_deref().filter(|group| holder.has_member(group, &resource.id)) else {
         return Ok(vec![Entity::new_no_attrs(uid, HashSet::new())]);

@@ -2,6 +2,7 @@
 
 mod check;
 mod decide;
+mod examples;
 mod identity;
 mod load;
 mod operations;

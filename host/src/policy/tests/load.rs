@@ -109,7 +109,7 @@ fn a_schema_with_a_mistake() {
     let folder = Folder::new();
     folder.edit("schema.cedarschema", "digest: String,", "digest: ,");
     insta::assert_snapshot!(folder.complaint(), @r#"
-    policy-schema: schema.cedarschema:20:11: error parsing schema: unexpected token `,`
+    policy-schema: schema.cedarschema:23:11: error parsing schema: unexpected token `,`
       help: take the schema that comes with this version of the host
     "#);
 }

@@ -9,7 +9,7 @@ fn broken_json() {
     folder.edit("entities.json", r#""teams": ["unidesk"],"#, r#""teams": ["unidesk","#);
     insta::assert_snapshot!(folder.complaint(), @r#"
     policy-entities: entities.json:4:13: expected `,` or `]`
-      help: the form is {environments: [..], teams: [..], services: {<service>: {team, owns: {<environment>: {<type>: [<id>, ..]}}}}}
+      help: the form is {environments: [..], teams: [..], namespaces: {<runtime>/<namespace>: <team>}, services: {<service>: {team, owns: {<environment>: {<type>: [<id>, ..]}}}}}
     "#);
 }
 
@@ -18,8 +18,24 @@ fn an_unknown_key() {
     let folder = Folder::new();
     folder.edit("entities.json", r#""teams": ["#, r#""taems": ["#);
     insta::assert_snapshot!(folder.complaint(), @r#"
-    policy-entities: entities.json:3:9: unknown field `taems`, expected one of `environments`, `teams`, `services`
-      help: the form is {environments: [..], teams: [..], services: {<service>: {team, owns: {<environment>: {<type>: [<id>, ..]}}}}}
+    policy-entities: entities.json:3:9: unknown field `taems`, expected one of `environments`, `teams`, `namespaces`, `services`
+      help: the form is {environments: [..], teams: [..], namespaces: {<runtime>/<namespace>: <team>}, services: {<service>: {team, owns: {<environment>: {<type>: [<id>, ..]}}}}}
+    "#);
+}
+
+#[test]
+fn a_namespace_of_no_team_and_no_cluster() {
+    let folder = Folder::new();
+    let namespaces =
+        r#""teams": ["unidesk"], "namespaces": { "unidesk": "unidesk", "d601-k3s/web": "wbe" },"#;
+    folder.edit("entities.json", r#""teams": ["unidesk"],"#, namespaces);
+    insta::assert_snapshot!(folder.complaint(), @r#"
+    policy-entities: 2 things are wrong with the policies:
+      entities.json:6:15: "unidesk" is no namespace of a cluster
+        help: its form is <runtime>/<namespace>
+      entities.json:3:79: team "wbe" is not in teams
+        help: add it to teams
+      help: nothing of the folder was used; mend all of this first
     "#);
 }
 
@@ -29,7 +45,7 @@ fn an_unknown_kind() {
     folder.edit("entities.json", r#""Container":"#, r#""Contaner":"#);
     insta::assert_snapshot!(folder.complaint(), @r#"
     policy-entities: entities.json:13:20: unknown variant `Contaner`, expected one of `Repository`, `Image`, `EnvPrefix`, `ComposeService`, `Container`, `Deployment`, `KubernetesObject`, `SecretSource`, `HealthTarget`
-      help: the form is {environments: [..], teams: [..], services: {<service>: {team, owns: {<environment>: {<type>: [<id>, ..]}}}}}
+      help: the form is {environments: [..], teams: [..], namespaces: {<runtime>/<namespace>: <team>}, services: {<service>: {team, owns: {<environment>: {<type>: [<id>, ..]}}}}}
     "#);
 }
 
@@ -39,7 +55,7 @@ fn no_service_name() {
     folder.edit("entities.json", r#""project-manager": {"#, r#""Project Manager": {"#);
     insta::assert_snapshot!(folder.complaint(), @r#"
     policy-entities: entities.json:5:21: "Project Manager" is no service name: lower-case letters, digits and single dashes, at most 63 characters
-      help: the form is {environments: [..], teams: [..], services: {<service>: {team, owns: {<environment>: {<type>: [<id>, ..]}}}}}
+      help: the form is {environments: [..], teams: [..], namespaces: {<runtime>/<namespace>: <team>}, services: {<service>: {team, owns: {<environment>: {<type>: [<id>, ..]}}}}}
     "#);
 }
 
@@ -54,7 +70,7 @@ fn a_key_twice() {
     );
     insta::assert_snapshot!(folder.complaint(), @r#"
     policy-entities: entities.json:14:25: this key is here for the second time
-      help: the form is {environments: [..], teams: [..], services: {<service>: {team, owns: {<environment>: {<type>: [<id>, ..]}}}}}
+      help: the form is {environments: [..], teams: [..], namespaces: {<runtime>/<namespace>: <team>}, services: {<service>: {team, owns: {<environment>: {<type>: [<id>, ..]}}}}}
     "#);
 }
 
