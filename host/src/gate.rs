@@ -65,6 +65,7 @@ pub struct Gate {
     interrupt: Interrupt,
     call_limit: u64,
     enforcing: bool,
+    heard_out: bool,
     pinned: Option<Commit>,
     /// How many steps came before this door's first; nothing for a question beside a pass, which is none of its steps.
     before: Option<u32>,
@@ -94,6 +95,7 @@ impl Gate {
             interrupt,
             call_limit,
             enforcing: false,
+            heard_out: false,
             pinned: None,
             before: Some(0),
             steps: Vec::new(),
@@ -120,6 +122,14 @@ impl Gate {
     #[must_use]
     pub fn enforcing(mut self) -> Self {
         self.enforcing = true;
+        self
+    }
+
+    /// Goes on where policy denies, so that a plugin is heard to its end. Only offline, where nothing is behind the door: over
+    /// any other backend a denial stays one.
+    #[must_use]
+    pub fn hearing_out(mut self) -> Self {
+        self.heard_out = matches!(self.backend, Backend::Predicting(_));
         self
     }
 
@@ -233,7 +243,7 @@ impl Gate {
         };
         let answered = match bound {
             Err(halt) => Err(Unreached::Halt(halt)),
-            Ok(()) if !verdict.allowed => Err(Unreached::Told(denied(&verdict))),
+            Ok(()) if !verdict.allowed && !self.heard_out => Err(Unreached::Told(denied(&verdict))),
             Ok(()) => {
                 let artifact = artifact_of(&operation).and_then(|wanted| self.artifact(wanted)).cloned();
                 let ask = Ask {
@@ -286,7 +296,7 @@ impl Gate {
             halt = Some(Halt::Interrupted);
         }
         // A change counts from the moment it was attempted: a failed one may have left something.
-        self.changed |= kind == Kind::Change && step.verdict.allowed;
+        self.changed |= kind == Kind::Change && (step.verdict.allowed || self.heard_out);
         tracing::debug!(
             pass = step.pass.as_str(),
             seq,

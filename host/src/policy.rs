@@ -4,8 +4,10 @@
 //! there. A decision evaluates the rules over the two or three entities that the question is about.
 
 pub mod check;
+mod compare;
 mod explain;
 mod files;
+mod owned;
 mod ownership;
 mod problem;
 mod question;
@@ -14,6 +16,7 @@ mod rules;
 mod schema;
 mod shape;
 mod slices;
+pub mod survey;
 pub mod testing;
 #[cfg(test)]
 mod tests;
@@ -30,6 +33,7 @@ use crate::access::{Access, Action};
 use crate::fault::Fault;
 use crate::names::{Digest, Environment, RuntimeName, ServiceName};
 use crate::operation::OwnedDeployment;
+pub use compare::{Change, ChangedRule};
 pub use problem::{Place, Problem};
 
 use explain::Denial;
@@ -119,7 +123,7 @@ impl BuiltIn {
 }
 
 /// A day of the week in the configured time zone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Weekday {

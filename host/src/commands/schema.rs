@@ -46,6 +46,10 @@ enum Document {
     PolicyTest,
     /// What `host policy explain` answers
     PolicyExplain,
+    /// What `host policy matrix` answers
+    PolicyMatrix,
+    /// What `host policy diff` answers
+    PolicyDiff,
     /// What `host doctor` answers
     Doctor,
     /// What `host registry plan` answers
@@ -78,6 +82,8 @@ impl Document {
             Self::PolicyCheck => include_str!("../../schemas/policy-check.json"),
             Self::PolicyTest => include_str!("../../schemas/policy-test.json"),
             Self::PolicyExplain => include_str!("../../schemas/policy-explain.json"),
+            Self::PolicyMatrix => include_str!("../../schemas/policy-matrix.json"),
+            Self::PolicyDiff => include_str!("../../schemas/policy-diff.json"),
             Self::Doctor => include_str!("../../schemas/doctor.json"),
             Self::RegistryPlan => include_str!("../../schemas/registry-plan.json"),
             Self::RegistryRender => include_str!("../../schemas/registry-render.json"),
@@ -149,6 +155,8 @@ mod tests {
             Document::PolicyCheck => schema::<policy::check::PolicyCheck>(&name),
             Document::PolicyTest => schema::<policy::test::PolicyTest>(&name),
             Document::PolicyExplain => schema::<policy::explain::PolicyExplanation>(&name),
+            Document::PolicyMatrix => schema::<policy::matrix::PolicyMatrix>(&name),
+            Document::PolicyDiff => schema::<policy::diff::PolicyDiff>(&name),
             Document::Doctor => schema::<Diagnosis>(&name),
             Document::RegistryPlan => schema::<registry::plan::RegistryPlan>(&name),
             Document::RegistryRender => schema::<registry::render::RegistryRender>(&name),

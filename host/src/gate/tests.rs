@@ -137,6 +137,22 @@ fn resolve(service: &str) -> Operation {
 }
 
 #[tokio::test]
+async fn a_plugin_is_heard_out_offline_and_nowhere_else() {
+    let offline = |far: Arc<FarSides>| Backend::Predicting(Arc::clone(far.secrets()));
+    let mut scene = Scene::new(offline).await;
+    scene.gate = scene.gate.hearing_out();
+    let answer = scene.gate.perform(resolve("somebody-elses")).await.expect("no halt");
+    assert!(matches!(answer, Ok(Answer::Artifact(_))), "as where it is permitted: {answer:?}");
+    assert!(!scene.gate.steps()[0].verdict.allowed, "and known to be denied");
+
+    let mut scene = Scene::new(Backend::Observing).await;
+    scene.gate = scene.gate.hearing_out();
+    let answer = scene.gate.perform(resolve("somebody-elses")).await.expect("no halt");
+    assert!(matches!(answer, Err(CallError::Denied { .. })), "{answer:?}");
+    assert_eq!(scene.knocks(), 0);
+}
+
+#[tokio::test]
 async fn a_denied_operation_reaches_no_backend_and_is_written_down() {
     let mut scene = Scene::new(Backend::Observing).await;
 

@@ -91,6 +91,13 @@ impl Ownership {
         self.shares.get(&kind)?.get(id)
     }
 
+    /// Everything that is owned, with whose it is.
+    pub(super) fn shares(&self) -> impl Iterator<Item = (Owned, &str, &Share)> {
+        self.shares
+            .iter()
+            .flat_map(|(kind, shares)| shares.iter().map(move |(id, share)| (*kind, id.as_str(), share)))
+    }
+
     /// Every Deployment of `runtime`; what is no name of one is no Deployment that there can be.
     pub(super) fn deployments(&self, runtime: &RuntimeName) -> Vec<OwnedDeployment> {
         let deployment = |(id, share): (&String, &Share)| {

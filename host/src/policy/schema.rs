@@ -25,6 +25,13 @@ impl Vocabulary {
         &self.schema
     }
 
+    /// Whether `action` can be asked of a resource of the type `kind`.
+    pub(super) fn has(&self, action: &str, kind: &str) -> bool {
+        self.schema
+            .request_envs()
+            .any(|about| about.action().id().unescaped() == action && about.resource().to_string() == kind)
+    }
+
     /// `Image::"main-server/project-manager"`.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ mod ownership;
 mod rules;
 mod shipped;
 mod sides;
+mod survey;
 mod testing;
 
 use std::fs;

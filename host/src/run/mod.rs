@@ -9,6 +9,7 @@ mod compare;
 mod conclude;
 mod desired;
 mod evidence;
+mod inquiry;
 mod proof;
 mod retain;
 mod services;
@@ -56,6 +57,7 @@ use proof::Shortfall;
 use services::pairs_of;
 use wait::released;
 
+pub use inquiry::{Inquiries, Inquiry};
 pub use services::{EnvironmentRow, GateKind, GateRow, ServiceRow, components};
 pub use several::{One, Order};
 pub use trial::Trial;

@@ -36,6 +36,22 @@ impl Trial<'_> {
     /// Everything that the plugin asks for in one environment, up to where it ends.
     #[must_use]
     pub fn steps(&self, engine: &Engine, loaded: &Loaded, environment: &EnvironmentFacts) -> Vec<Step> {
+        self.tried(engine, loaded, environment, |gate| gate)
+    }
+
+    /// The same, whatever policy denies on the way.
+    #[must_use]
+    pub fn heard_out(&self, engine: &Engine, loaded: &Loaded, environment: &EnvironmentFacts) -> Vec<Step> {
+        self.tried(engine, loaded, environment, Gate::hearing_out)
+    }
+
+    fn tried(
+        &self,
+        engine: &Engine,
+        loaded: &Loaded,
+        environment: &EnvironmentFacts,
+        through: impl FnOnce(Gate) -> Gate,
+    ) -> Vec<Step> {
         let Ok(commit) = Commit::parse(NO_COMMIT) else { return Vec::new() };
         let (plugin, digest) = (loaded.which.name.clone(), loaded.which.digest.clone());
         let asked = Asked {
@@ -58,7 +74,7 @@ impl Trial<'_> {
             Interrupt::pair().1,
             self.config.limits.host_calls,
         );
-        let (_, gate) = engine.deploy(loaded, gate, self.runtime.clone(), asked, environment);
+        let (_, gate) = engine.deploy(loaded, through(gate), self.runtime.clone(), asked, environment);
         gate.map(Gate::into_steps).unwrap_or_default()
     }
 }

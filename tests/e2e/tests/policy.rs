@@ -207,8 +207,9 @@ fn what_cannot_be_explained() {
 #[test]
 fn help_has_examples() {
     let stage = Stage::new();
-    for command in [&["policy"][..], &["policy", "check"], &["policy", "test"], &["policy", "explain"]] {
-        let run = stage.host(&[command, &["--help"]].concat());
+    let commands = ["check", "test", "explain", "matrix", "diff"].map(|command| vec!["policy", command]);
+    for command in commands.into_iter().chain([vec!["policy"]]) {
+        let run = stage.host(&[command.as_slice(), &["--help"]].concat());
         assert!(run.code == 0 && run.stdout.contains("Example"), "{run:?}");
     }
 }

@@ -36,7 +36,8 @@ pub enum Reach {
     All,
 }
 
-/// Where the values of secrets are. Holds none of them.
+/// Where the values of secrets are. Holds none of them; by default nowhere.
+#[derive(Default)]
 pub struct Sources {
     configured: BTreeMap<ConfigName, SecretSource>,
     /// The controlled env files: where the secrets of a service are that has no source of its own (specification: those

@@ -1,7 +1,9 @@
 //! `host policy`.
 
 pub mod check;
+pub mod diff;
 pub mod explain;
+pub mod matrix;
 pub mod test;
 
 use std::path::PathBuf;
@@ -11,13 +13,15 @@ use clap::{Args, Subcommand};
 use super::Global;
 use crate::fault::Fault;
 
-/// Check and test the policies, and show what decides each operation of a deploy
+/// Check and test the policies, and show what they decide
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   host policy check
   host policy test policies
-  host policy explain project-manager --env prod")]
+  host policy explain project-manager --env prod
+  host policy matrix --html policies.html
+  host policy diff policies.old policies")]
 pub struct PolicyArgs {
     #[command(subcommand)]
     command: PolicyCommand,
@@ -28,6 +32,8 @@ enum PolicyCommand {
     Check(check::CheckArgs),
     Test(test::TestArgs),
     Explain(explain::ExplainArgs),
+    Matrix(matrix::MatrixArgs),
+    Diff(diff::DiffArgs),
 }
 
 /// Which policies.
@@ -49,5 +55,7 @@ pub async fn run(args: &PolicyArgs, global: &Global) -> Result<u8, Fault> {
         PolicyCommand::Check(args) => check::run(args, global),
         PolicyCommand::Test(args) => test::run(args, global),
         PolicyCommand::Explain(args) => explain::run(args, global).await,
+        PolicyCommand::Matrix(args) => matrix::run(args, global),
+        PolicyCommand::Diff(args) => diff::run(args, global),
     }
 }
