@@ -10,7 +10,8 @@
 //! ```
 //! A file about a part of the host itself has `builtIn` in the place of `plugin`; about the doctor, no environment.
 //!
-//! A case may name another `plugin`, a component `digest`, a different `context` (only what differs), and a `reason`:
+//! A case may name another `plugin`, a component `digest`, a different `context` (only what differs; nobody approved where
+//! none is named: `"approvers": { "supervisor": ["ann"] }`), and a `reason`:
 //! a part of the message that a denial must show.
 
 use std::collections::BTreeSet;
