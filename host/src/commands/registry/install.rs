@@ -60,8 +60,8 @@ pub struct RegistryInstall {
     ok: bool,
     /// Look, or do.
     mode: Mode,
-    /// Whether anything was changed; nothing where that is not known.
-    changed: Option<bool>,
+    /// Whether anything was changed, or may have been: a connection that is lost half-way does not tell.
+    changed: bool,
     /// What was to be done, in this order; nothing where all was as it should be.
     actions: Vec<Action>,
     /// Why it was not done, or not to its end.
@@ -75,7 +75,7 @@ pub struct RegistryInstall {
 struct Ran {
     mode: Mode,
     standing: Standing,
-    changed: Option<bool>,
+    changed: bool,
     actions: Vec<Action>,
     failed: Option<(Decision, CallError)>,
 }
@@ -133,11 +133,10 @@ async fn install(
     let observing = Backend::Observing(Arc::clone(&errand.far));
     let mut gate = errand.gate(observing, Arc::clone(&audience) as _, interrupt, 0);
     let first = gate.perform(LOOK).await.map_err(fault)?;
-    let reached = !matches!(first, Err(CallError::Unavailable(_) | CallError::Unreachable { .. }));
-    let unreached = first.as_ref().err().cloned();
+    let unreached = first.as_ref().err().filter(|error| decision(error) == Decision::InfraBlocked).cloned();
     let before = standing(installation, first)?;
-    let ran = |standing, actions, failed| Ran { mode, standing, changed: Some(false), actions, failed };
-    if let (false, Some(error)) = (reached, unreached) {
+    let ran = |standing, actions, failed| Ran { mode, standing, changed: false, actions, failed };
+    if let Some(error) = unreached {
         return Ok(ran(before, Vec::new(), Some((Decision::InfraBlocked, error))));
     }
     match gate.perform(Operation::InstallRegistry).await.map_err(fault)? {
@@ -201,7 +200,7 @@ async fn done(errand: &Errand, mut gate: Gate, before: Standing, actions: Vec<Ac
         _ => errand.ask_after(3, LOOK).await?,
     };
     let standing = standing(installation, answer).unwrap_or(before);
-    Ok(Ran { mode: Mode::Live, standing, changed: Some(changed), actions, failed })
+    Ok(Ran { mode: Mode::Live, standing, changed, actions, failed })
 }
 
 fn decision(error: &CallError) -> Decision {
@@ -265,12 +264,12 @@ fn write(out: &mut String, answer: &RegistryInstall, style: Style) -> std::fmt::
             writeln!(out, "       {}", style.paint(code, line))?;
         }
     }
-    let end = match (answer.mode, answer.changed, &answer.error) {
-        (_, _, Some(error)) => format!("{}: {}", style.paint("1;31", "not installed"), error.message),
-        (_, _, None) if answer.actions.is_empty() => {
+    let end = match (answer.mode, &answer.error) {
+        (_, Some(error)) => format!("{}: {}", style.paint("1;31", "not installed"), error.message),
+        (_, None) if answer.actions.is_empty() => {
             "nothing to do: all is as rendered, and nothing was restarted".to_owned()
         }
-        (Mode::Live, ..) => "done".to_owned(),
+        (Mode::Live, None) => "done".to_owned(),
         _ => "nothing was changed; --run-now does it".to_owned(),
     };
     let gap = if answer.actions.is_empty() { "" } else { "\n" };

@@ -159,7 +159,7 @@ type Wrong = (
     &'static [&'static str],
 );
 
-const WRONG: [Wrong; 8] = [
+const WRONG: [Wrong; 9] = [
     (
         "the unit is stopped, and somebody started the container",
         &["sh", "-c", "systemctl stop unidesk-artifact-registry && docker start unidesk-artifact-registry"],
@@ -188,6 +188,23 @@ const WRONG: [Wrong; 8] = [
         "a byte of the Compose file",
         &["sed", "-i", "s/unless-stopped/always/", COMPOSE],
         &["sed", "-i", "s/always/unless-stopped/", COMPOSE],
+        6,
+        "service-degraded",
+        &["files"],
+    ),
+    (
+        "a byte of the unit",
+        &[
+            "sed",
+            "-i",
+            "s/TimeoutStartSec=300/TimeoutStartSec=301/",
+            "/etc/systemd/system/unidesk-artifact-registry.service",
+        ],
+        &[
+            "sh",
+            "-c",
+            "sed -i s/301/300/ /etc/systemd/system/unidesk-artifact-registry.service && systemctl daemon-reload",
+        ],
         6,
         "service-degraded",
         &["files"],
