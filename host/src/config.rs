@@ -2,6 +2,7 @@
 //! the XDG directory, in this order; relative paths are relative to the file; an unknown key is an error that names
 //! the nearest known one.
 
+mod approvals;
 mod catalogue;
 mod cluster;
 mod desired;
@@ -20,6 +21,7 @@ mod url;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+pub use approvals::ApprovalsConfig;
 pub use catalogue::{Catalogue, CatalogueEntry, Upstream};
 pub use cluster::KubernetesRuntime;
 pub use desired::Desired;
@@ -67,6 +69,8 @@ pub struct Config {
     pub desired: Option<PathBuf>,
     /// The artifact catalogue, where there is one: `CI.json`.
     pub artifacts: Option<PathBuf>,
+    /// Whose signature counts as what.
+    pub approvals: ApprovalsConfig,
     /// Bounds on everything that comes from outside.
     pub limits: Limits,
 }

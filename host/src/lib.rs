@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod answer;
+pub mod approval;
 pub mod artifact;
 pub mod backend;
 pub mod canonical;

@@ -13,9 +13,17 @@ use crate::operation::Operation;
 pub async fn judge(secrets: &Sources, reach: Reach, ask: &Ask<'_>) -> Result<GateState, CallError> {
     let reason = match ask.operation {
         Operation::Hold { reason } => reason.clone(),
-        Operation::RequireApproval { role } => {
-            format!("no approval by a {role} is known for this deploy")
-        }
+        Operation::RequireApproval { role } => match ask.approvers.get(role).filter(|names| !names.is_empty()) {
+            Some(names) => {
+                let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                let reason = format!("approved by {} ({role})", names.join(", "));
+                return Ok(GateState { met: true, reason, secrets: None });
+            }
+            None => format!(
+                "no approval by a {role} counts for this deploy: plan it (`host deploy plan … --out FILE --key KEY`), have that \
+                 approved (`host deploy approve`), and apply the plan"
+            ),
+        },
         Operation::RequireOutside { workloads } => format!(
             "it is not known whether this program runs inside one of: {}",
             workloads.iter().map(ConfigName::as_str).collect::<Vec<_>>().join(", ")

@@ -1,6 +1,7 @@
 //! `host deploy`.
 
 mod apply;
+mod approve;
 mod chosen;
 mod plan;
 mod saved;
@@ -52,6 +53,7 @@ pub struct DeployArgs {
 enum SeveralCommand {
     Plan(plan::PlanArgs),
     Show(show::ShowArgs),
+    Approve(approve::ApproveArgs),
     Apply(apply::ApplyArgs),
 }
 
@@ -119,7 +121,7 @@ impl DeployArgs {
     pub fn offline(&self) -> bool {
         match (&self.several, &self.how) {
             (Some(SeveralCommand::Plan(args)), _) => args.offline(),
-            (Some(SeveralCommand::Show(_)), _) => true,
+            (Some(SeveralCommand::Show(_) | SeveralCommand::Approve(_)), _) => false,
             (Some(SeveralCommand::Apply(args)), _) => args.offline(),
             (None, how) => how.as_ref().is_none_or(HowArgs::offline),
         }
@@ -129,7 +131,8 @@ impl DeployArgs {
 pub async fn run(args: &DeployArgs, global: &Global) -> Result<u8, Fault> {
     match (&args.several, &args.one, &args.how) {
         (Some(SeveralCommand::Plan(args)), ..) => plan::run(args, global).await,
-        (Some(SeveralCommand::Show(args)), ..) => show::run(args, global),
+        (Some(SeveralCommand::Show(args)), ..) => show::run(args, global).await,
+        (Some(SeveralCommand::Approve(args)), ..) => approve::run(args, global).await,
         (Some(SeveralCommand::Apply(args)), ..) => apply::run(args, global).await,
         (None, Some(args), Some(how)) => one(&args.service, &args.env, how, global).await,
         (None, Some(_), None) => {

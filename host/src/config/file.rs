@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::approvals::ApprovalsTable;
 use super::installation::InstallationTable;
 use super::invalid::invalid;
 use super::locate::{Chosen, default_folder, xdg};
@@ -35,6 +36,7 @@ struct File {
     secrets: BTreeMap<ConfigName, SecretsTable>,
     ssh: BTreeMap<ConfigName, SshTable>,
     catalog: CatalogTable,
+    approvals: ApprovalsTable,
     limits: Limits,
 }
 
@@ -234,6 +236,10 @@ pub(super) fn understood(text: &str, chosen: &Chosen) -> Result<Config, Fault> {
         gateways,
         desired: file.catalog.desired.as_deref().map(at),
         artifacts: file.catalog.artifacts.as_deref().map(at),
+        approvals: file
+            .approvals
+            .approvals(base)
+            .map_err(|(key, why)| bad_value(&name, &format!("approvals.{key}"), &why))?,
         limits: file.limits,
     })
 }
@@ -371,13 +377,6 @@ mod tests {
         assert_eq!(fault.exit_code(), 2);
         assert!(fault.help.contains("did you mean \"project\"?"), "{fault}");
         assert!(fault.message.contains("line 3"), "{fault}");
-    }
-
-    #[test]
-    fn a_key_of_a_later_release_is_called_that() {
-        let fault = fault("[approvals]\nallowed-signers = \"x\"\n");
-        assert!(fault.message.contains("\"approvals\" is not in this release"), "{fault}");
-        assert!(!fault.help.contains("did you mean"), "{fault}");
     }
 
     #[test]

@@ -9,24 +9,13 @@ use crate::words::{nearest, plain};
 /// Longest reason, in characters: keys in it are the file's own.
 const LONGEST: usize = 600;
 
-/// Keys and kinds of the design that come with a later release.
-const LATER: &[&str] = &["approvals"];
-
 /// The fault of a text that is no TOML, or has a key or value that is unknown here.
 pub fn invalid(name: &str, text: &str, error: &toml::de::Error) -> Fault {
     let at = error.span().map(|span| position(text, span.start)).unwrap_or_default();
-    let told = Told::of(error.message());
-    let why = match &told {
-        Told::Later(word) => format!("{word:?} is not in this release"),
-        _ => plain(&without_text(error.message()), LONGEST),
-    };
-    let all = "see the Configuration section of README.md for all keys";
-    let help = match told {
-        Told::Later(_) => format!("leave it out; {all}"),
-        Told::Near { unknown, known } => {
-            format!("there is no key {unknown:?} here; did you mean {known:?}?")
-        }
-        Told::Other => all.to_owned(),
+    let why = plain(&without_text(error.message()), LONGEST);
+    let help = match near(error.message()) {
+        Some((unknown, known)) => format!("there is no key {unknown:?} here; did you mean {known:?}?"),
+        None => "see the Configuration section of README.md for all keys".to_owned(),
     };
     Fault::usage("config-invalid", format!("{name}{at}: {why}"), help)
 }
@@ -48,31 +37,13 @@ fn position(text: &str, byte: usize) -> String {
     format!(", line {line}, column {column}")
 }
 
-/// What a message of the parser says of a key.
-enum Told<'a> {
-    /// It comes later.
-    Later(&'a str),
-    /// It is like one that is known.
-    Near { unknown: &'a str, known: &'a str },
-    /// Nothing that helps.
-    Other,
-}
-
-impl<'a> Told<'a> {
-    /// Serde names the unknown word between back-ticks, and after it the known ones.
-    fn of(message: &'a str) -> Self {
-        let field = message.starts_with("unknown field");
-        if !field && !message.starts_with("unknown variant") {
-            return Self::Other;
-        }
-        let mut words = message.split('`').skip(1).step_by(2);
-        let Some(unknown) = words.next() else { return Self::Other };
-        if LATER.contains(&unknown) {
-            return Self::Later(unknown);
-        }
-        match nearest(unknown, words).filter(|_| field) {
-            Some(known) => Self::Near { unknown, known },
-            None => Self::Other,
-        }
+/// The unknown key that a message of the parser names, and a known one that is like it. Serde names the unknown word between
+/// back-ticks, and after it the known ones.
+fn near(message: &str) -> Option<(&str, &str)> {
+    if !message.starts_with("unknown field") {
+        return None;
     }
+    let mut words = message.split('`').skip(1).step_by(2);
+    let unknown = words.next()?;
+    nearest(unknown, words).map(|known| (unknown, known))
 }

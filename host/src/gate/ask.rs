@@ -1,7 +1,9 @@
 //! How the gate asks.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::artifact::Artifact;
-use crate::names::Commit;
+use crate::names::{Commit, ConfigName};
 use crate::operation::{Kind, Operation};
 use crate::progress::{Interrupt, Watcher};
 use crate::step::Step;
@@ -26,6 +28,8 @@ pub struct Ask<'a> {
     pub differs: bool,
     /// The commit that the desired state names for what is deployed.
     pub pinned: Option<&'a Commit>,
+    /// Who approved what is done, by role.
+    pub approvers: &'a BTreeMap<ConfigName, BTreeSet<String>>,
     /// Who watches.
     pub watcher: &'a dyn Watcher,
     /// When to stop.

@@ -1,5 +1,6 @@
 //! A plan for a reviewer: from what to what, and what is pending.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use jiff::Timestamp;
@@ -8,9 +9,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Plan, ServicePlan};
+use crate::approval::{Approvals, Counted};
 use crate::fault::Fault;
 use crate::leaves::{Leaf, differing};
-use crate::names::{Commit, Digest, Environment, ServiceName};
+use crate::names::{Commit, ConfigName, Digest, Environment, ServiceName};
 use crate::operation::Kind;
 use crate::policy::Principal;
 use crate::recording::Recording;
@@ -31,8 +33,32 @@ pub struct PlanShown {
     ok: bool,
     /// Its name: SHA-256 of its canonical form.
     plan: Digest,
+    /// Who asked for it, by the identity of their key; nothing where nobody signed for that.
+    requester: Option<String>,
+    /// Who approved it, and counts.
+    approvals: Vec<ApprovalShown>,
+    /// Statements beside it that do not count.
+    refused: Vec<RefusedShown>,
     /// Each service of it.
     services: Vec<ServiceShown>,
+}
+
+/// An approval that counts.
+#[derive(Serialize, JsonSchema)]
+struct ApprovalShown {
+    /// As what.
+    role: String,
+    /// By whom.
+    signer: String,
+}
+
+/// A statement that does not count.
+#[derive(Serialize, JsonSchema)]
+struct RefusedShown {
+    /// Its file, beside the plan.
+    file: String,
+    /// Why not.
+    why: String,
 }
 
 /// What is planned for one service.
@@ -96,6 +122,7 @@ impl PlanShown {
         plan: &Plan,
         name: &Digest,
         now: Timestamp,
+        approvals: Approvals,
         applied: impl Fn(&ServiceName, &Environment) -> Result<Option<(String, String)>, Fault>,
     ) -> Result<Self, Fault> {
         let service = |plan: &ServicePlan| {
@@ -103,7 +130,19 @@ impl PlanShown {
             Ok(ServiceShown::new(plan, now, applied.map(|(run, _)| run)))
         };
         let services = plan.services.iter().map(service).collect::<Result<_, Fault>>()?;
-        Ok(Self { schema_version: SCHEMA, ok: true, plan: name.clone(), services })
+        let Approvals { counted: Counted { requester, approvers }, refused } = approvals;
+        let by = |(role, names): (ConfigName, BTreeSet<String>)| {
+            names.into_iter().map(move |signer| ApprovalShown { role: role.to_string(), signer })
+        };
+        Ok(Self {
+            schema_version: SCHEMA,
+            ok: true,
+            plan: name.clone(),
+            requester,
+            approvals: approvers.into_iter().flat_map(by).collect(),
+            refused: refused.into_iter().map(|(file, why)| RefusedShown { file, why }).collect(),
+            services,
+        })
     }
 }
 
@@ -165,6 +204,15 @@ pub fn text(shown: &PlanShown, style: Style) -> String {
 
 fn write(out: &mut String, shown: &PlanShown, style: Style) -> std::fmt::Result {
     writeln!(out, "plan {}", shown.plan)?;
+    if let Some(requester) = &shown.requester {
+        writeln!(out, "asked for by {requester}")?;
+    }
+    for ApprovalShown { role, signer } in &shown.approvals {
+        writeln!(out, "{} by {signer} ({role})", style.paint("32", "approved"))?;
+    }
+    for RefusedShown { file, why } in &shown.refused {
+        writeln!(out, "{} {file}: {why}", style.paint("33", "does not count:"))?;
+    }
     for one in &shown.services {
         let head = format!("{} → {}", style.bold(one.service.as_str()), one.environment);
         writeln!(out, "\n{head}  commit {}", one.commit)?;

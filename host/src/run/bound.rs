@@ -4,11 +4,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Run;
 use super::conclude::ended;
+use crate::approval::Counted;
 use crate::fault::Fault;
 use crate::journal::OnFailure;
 use crate::names::Digest;
 use crate::plan::ServicePlan;
-use crate::policy::Principal;
+use crate::policy::{Approvers, Principal};
 use crate::recording::Recording;
 use crate::report::{Decision, RunResult};
 use crate::step::Step;
@@ -29,15 +30,17 @@ pub enum Agreed {
         plan: Box<ServicePlan>,
         /// Its steps.
         recording: Recording,
+        /// Who asked for it, and who approved it.
+        counted: Counted,
     },
 }
 
 impl Agreed {
     /// Of a part of the plan called `name`.
     #[must_use]
-    pub fn saved(name: &Digest, plan: ServicePlan) -> Self {
+    pub fn saved(name: &Digest, plan: ServicePlan, counted: Counted) -> Self {
         let recording = plan.recording();
-        Self::Saved { name: name.clone(), plan: Box::new(plan), recording }
+        Self::Saved { name: name.clone(), plan: Box::new(plan), recording, counted }
     }
 
     /// What the run is bound to.
@@ -50,6 +53,23 @@ impl Agreed {
 }
 
 impl Run<'_> {
+    /// The same, with what was signed about the plan that it is bound to: policy and gates see who approved it.
+    pub(super) fn approved(mut self, agreed: Option<&Agreed>) -> Result<Self, Fault> {
+        let Some(Agreed::Saved { counted, .. }) = agreed else { return Ok(self) };
+        for (role, names) in &counted.approvers {
+            for name in names {
+                self.log.said(&format!("approved by {name} ({role})"))?;
+            }
+        }
+        let of = |role: &str| {
+            let named = counted.approvers.iter().find(|(name, _)| name.as_str() == role);
+            named.map(|(_, names)| names.clone()).unwrap_or_default()
+        };
+        self.subject.context.approvers = Approvers { supervisor: of("supervisor"), operator: of("operator") };
+        self.approvers.clone_from(&counted.approvers);
+        Ok(self)
+    }
+
     /// What a pass found, as it can be kept.
     pub(super) fn kept(&self, steps: &[Step], foreseen: &[Step]) -> ServicePlan {
         let now = Timestamp::now();

@@ -19,6 +19,7 @@ mod tests;
 mod trial;
 mod wait;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::backend::Backend;
@@ -30,7 +31,7 @@ use crate::fault::Fault;
 use crate::gate::halt::Halt;
 use crate::gate::{Audience, Gate, Subject, Unheard};
 use crate::journal::{Begin, Deployed, Journal, Log, OnFailure, RunLog};
-use crate::names::{Commit, Environment, RuntimeName, ServiceName};
+use crate::names::{Commit, ConfigName, Environment, RuntimeName, ServiceName};
 use crate::plan::ServicePlan;
 use crate::policy::{Policy, Principal};
 use crate::progress::Interrupt;
@@ -148,6 +149,8 @@ struct Run<'a> {
     subject: Subject,
     /// Whether the commit was verified in the environment that goes before.
     verified: Option<VerifiedPart>,
+    /// Who approved it, by role.
+    approvers: BTreeMap<ConfigName, BTreeSet<String>>,
     log: RunLog,
     far: Arc<FarSides>,
     audience: Arc<dyn Audience>,
@@ -277,7 +280,7 @@ impl Host {
         interrupt: Interrupt,
     ) -> Result<Looked, Fault> {
         let run = match self.prepared(Arc::clone(&to), request, log, audience, interrupt.clone())? {
-            Ok(run) => run.after_what_goes_before(&to, &interrupt).await?,
+            Ok(run) => run.approved(agreed)?.after_what_goes_before(&to, &interrupt).await?,
             Err(report) => return Ok((*report).into()),
         };
         drop(to);
@@ -318,6 +321,7 @@ impl Host {
             request,
             subject: self.subject(&loaded, request),
             verified: None,
+            approvers: BTreeMap::new(),
             loaded: Arc::new(loaded),
             descriptor,
             environment,
@@ -448,8 +452,10 @@ impl Run<'_> {
         let mut result = self.observed(&mut observed)?;
         let mut foreseen = observed.gate.foreseen().to_vec();
         let recording = Recording::new(observed.gate.into_steps());
-        // What no longer fits is told first: a plan that policy forbids by now is such a one.
-        if let Err(halt) = agreed.map_or(Ok(()), |agreed| agreed.recording().fits(&recording)) {
+        // What no longer fits is told first: a plan that policy forbids by now is such a one. What a gate holds was not looked at.
+        if Recording::unmet(recording.steps()).next().is_none()
+            && let Err(halt) = agreed.map_or(Ok(()), |agreed| agreed.recording().fits(&recording))
+        {
             result = no_longer_fits(halt, recording.steps(), agreed);
         }
         if result.decision != Decision::Planned {
@@ -540,7 +546,7 @@ impl Run<'_> {
             self.host.config.limits.host_calls,
         );
         let gate = if self.request.mode == Mode::Live { gate.enforcing() } else { gate };
-        let gate = gate.pinned(self.host.pinned(self.request)?);
+        let gate = gate.pinned(self.host.pinned(self.request)?).approved(self.approvers.clone());
         let (engine, loaded) = (Arc::clone(&self.host.engine), Arc::clone(&self.loaded));
         let asked = Asked {
             service: self.request.service.clone(),

@@ -49,8 +49,11 @@ fn a_bad_configuration() {
         ("a negative limit", good.replace("health-seconds = 5", "health-seconds = -5")),
         ("a machine that nobody names", good.replace("[registry]", "[registry]\nvia = \"d601\"")),
         (
-            "a key of a later release",
-            good.replace("[registry]", "[approvals]\nallowed-signers = \"x\"\n\n[registry]"),
+            "a role that nobody knows",
+            good.replace(
+                "[registry]",
+                "[approvals]\nallowed-signers = \"x\"\nroles.boss = [\"ann\"]\n\n[registry]",
+            ),
         ),
         ("an env file", "TZ=Etc/UTC\nPASSWORD=hunter2\n".to_owned()),
     ] {

@@ -31,6 +31,7 @@ pub(super) mod process;
 mod registry;
 mod retention;
 mod sides;
+pub mod signing;
 mod site;
 pub mod ssh;
 #[cfg(test)]

@@ -39,6 +39,9 @@ pub struct PlanArgs {
     /// How long the written plan may be applied: 24h, 90m
     #[arg(long, value_name = "TIME", default_value = "24h", requires = "out", value_parser = lasting)]
     expires_in: SignedDuration,
+    /// Sign that you ask for the written plan; without it nobody's approval of it counts
+    #[arg(long, value_name = "KEY", requires = "out")]
+    key: Option<PathBuf>,
     /// What applying the written plan does to done changes of a service when a later step of it fails
     #[arg(long, value_enum, default_value_t = OnFailureFlag::Leave, requires = "out")]
     on_failure: OnFailureFlag,
@@ -57,7 +60,7 @@ pub async fn run(args: &PlanArgs, global: &Global) -> Result<u8, Fault> {
     if let Some(out) = &args.out {
         let how = |request: Request| Request { on_failure: args.on_failure.into(), ..request };
         let requests = requests.into_iter().map(how).collect();
-        return saved::save(&host, requests, out, args.expires_in, global.output).await;
+        return saved::save(&host, requests, out, args.expires_in, args.key.as_deref(), global.output).await;
     }
     let compared = |request: Request| Request { compare: !args.offline, ..request };
     let requests: Vec<Request> = requests.into_iter().map(compared).collect();
@@ -69,7 +72,7 @@ pub async fn run(args: &PlanArgs, global: &Global) -> Result<u8, Fault> {
 }
 
 /// How long a plan lasts, as it is written on the command line.
-fn lasting(text: &str) -> Result<SignedDuration, String> {
+pub(super) fn lasting(text: &str) -> Result<SignedDuration, String> {
     let lasting: SignedDuration = text.parse().map_err(|error: jiff::Error| error.to_string())?;
     if lasting.is_positive() { Ok(lasting) } else { Err("a plan has to last some time: 24h, 90m".to_owned()) }
 }

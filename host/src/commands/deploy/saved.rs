@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::approve::signed;
 use super::together::{self, Looked, unsettled};
 use super::unkept;
+use crate::approval::{Approvals, Statement};
 use crate::commands::Output;
 use crate::commands::operator::{asked, can_ask};
 use crate::console;
@@ -23,6 +25,7 @@ pub(super) async fn save(
     requests: Vec<Request>,
     out: &Path,
     lasting: SignedDuration,
+    key: Option<&Path>,
     output: Output,
 ) -> Result<u8, Fault> {
     let interrupt = together::interrupt(Mode::Plan);
@@ -37,6 +40,10 @@ pub(super) async fn save(
             plan.expires = expires;
         }
         let plan = Plan::new(plans).write(out)?;
+        if let Some(key) = key {
+            let asked = Statement::asked(&plan, expires)?;
+            signed(&asked, out, key).await?;
+        }
         several.saved = Some(SavedPart { plan, file: out.to_owned(), expires: expires.to_string() });
     }
     together::tell(&several, output)?;
@@ -62,6 +69,12 @@ pub(super) async fn apply(
     output: Output,
 ) -> Result<u8, Fault> {
     let (plan, name) = Plan::read(file)?;
+    let approvals = &host.config.approvals;
+    let Approvals { counted: known, refused } =
+        Approvals::of(file, &name, plan.services.len(), approvals, Timestamp::now()).await?;
+    for (name, why) in &refused {
+        console::notice(&format!("{name} does not count: {why}"));
+    }
     let interrupt = together::interrupt(Mode::Live);
     if !run_now {
         let what = counted(plan.services.len(), "service", "services");
@@ -92,7 +105,7 @@ pub(super) async fn apply(
             artifact: None,
             compare: false,
         },
-        agreed: Some(Agreed::saved(&name, plan)),
+        agreed: Some(Agreed::saved(&name, plan, known.clone())),
     };
     let orders: Vec<Order> = plan.services.into_iter().map(order).collect();
     let Looked { reports, fault, .. } = together::run(host, orders, Mode::Live, &interrupt).await;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::approval::Approvals;
 use crate::commands::{Global, Output, print, print_json};
 use crate::console;
 use crate::fault::Fault;
@@ -14,7 +15,7 @@ use crate::report::Style;
 
 /// Show a plan that `host deploy plan --out` wrote: what would change, from what to what, and what is pending
 ///
-/// Nobody is asked anything.
+/// No machine is asked anything; signatures are checked here.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -26,14 +27,17 @@ pub struct ShowArgs {
     plan: PathBuf,
 }
 
-pub fn run(args: &ShowArgs, global: &Global) -> Result<u8, Fault> {
+pub async fn run(args: &ShowArgs, global: &Global) -> Result<u8, Fault> {
     let (plan, name) = Plan::read(&args.plan)?;
-    let journal = Peek::open(&global.config()?.state)?;
+    let config = global.config()?;
+    let now = jiff::Timestamp::now();
+    let approvals = Approvals::of(&args.plan, &name, plan.services.len(), &config.approvals, now).await?;
+    let journal = Peek::open(&config.state)?;
     let applied = |service: &_, environment: &_| match &journal {
         Some(journal) => journal.applied(&name, service, environment),
         None => Ok(None),
     };
-    let shown = PlanShown::new(&plan, &name, jiff::Timestamp::now(), applied)?;
+    let shown = PlanShown::new(&plan, &name, now, approvals, applied)?;
     match global.output {
         Output::Json => print_json(&shown)?,
         Output::Text => {

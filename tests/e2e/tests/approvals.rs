@@ -1,0 +1,209 @@
+//! Who may say yes to a plan: signatures by `ssh-keygen -Y`, made here and by hand, and every way in which one does not count.
+
+#![allow(clippy::expect_used, reason = "a stage that cannot be set is a failed test")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use e2e::{Run, SampleImage, Settings, Stage, commit};
+use serde_json::{Value, json};
+
+/// A service whose live deploys need a supervisor.
+const SERVICE: &str = "code-queue-mgr";
+
+/// Ann asks, Bob is a supervisor, Eve is known and nothing else, Mallory is not known.
+struct Scene {
+    stage: Stage,
+    plan: String,
+}
+
+impl Scene {
+    fn set(name: &str) -> Self {
+        let tables = "\n[catalog]\ndesired = \"deploy.json\"\n\n[approvals]\nallowed-signers = \"allowed_signers\"\n\
+                      roles.supervisor = [\"bob@example\", \"ann@example\"]\n";
+        let stage = Stage::with(Settings { tables: tables.to_owned(), ..Settings::default() });
+        let scene = Self { plan: stage.folder().join("mgr.plan").display().to_string(), stage };
+        let known: Vec<String> = ["ann", "bob", "eve"].map(|name| scene.key(name)).to_vec();
+        scene.key("mallory");
+        fs::write(scene.file("allowed_signers"), known.concat()).expect("allowed_signers");
+        let commit = commit(name);
+        scene.stage.publish(&SampleImage::new(SERVICE, &commit));
+        fs::write(scene.file("deploy.json"), json!({ "prod": { SERVICE: commit } }).to_string())
+            .expect("deploy.json");
+        let run = scene.planned("mgr.plan", &["--key", &scene.private("ann")]);
+        assert_eq!(run.outcome(), (0, "planned".to_owned()), "{run:?}");
+        scene
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.stage.folder().join(name)
+    }
+
+    fn private(&self, name: &str) -> String {
+        self.file(name).display().to_string()
+    }
+
+    /// A new key; its line of `allowed_signers`.
+    fn key(&self, name: &str) -> String {
+        keygen(&["-q", "-t", "ed25519", "-N", "", "-C", name, "-f", &self.private(name)], None);
+        let public = fs::read_to_string(self.file(&format!("{name}.pub"))).expect("a public key");
+        format!("{name}@example {public}")
+    }
+
+    fn planned(&self, file: &str, flags: &[&str]) -> Run {
+        let file = self.private(file);
+        let plan = ["deploy", "plan", "--service", SERVICE, "--output", "json", "--out", &file];
+        self.stage.host(&[&plan, flags].concat())
+    }
+
+    fn approve(&self, by: &str, flags: &[&str]) -> Run {
+        let key = self.private(by);
+        let approve = ["deploy", "approve", &self.plan, "--role", "supervisor", "--key", &key];
+        self.stage.host(&[&approve, flags].concat())
+    }
+
+    fn show(&self) -> Value {
+        self.stage.host(&["deploy", "show", &self.plan, "--output", "json"]).json()
+    }
+
+    /// Who approved it, and counts.
+    fn approvers(&self) -> Vec<String> {
+        let shown = self.show();
+        let approvals = shown["approvals"].as_array().cloned().unwrap_or_default();
+        approvals.iter().map(|one| format!("{} {}", one["role"], one["signer"]).replace('"', "")).collect()
+    }
+
+    /// What came of the gate that waits for approvals, when the plan is applied; another gate holds it in any case.
+    fn gate(&self) -> (String, String) {
+        let run = self.stage.host(&["deploy", "apply", &self.plan, "--run-now", "--output", "json"]);
+        assert_eq!(run.outcome(), (3, "blocked".to_owned()), "{run:?}");
+        let steps = run.json()["services"][0]["steps"].as_array().cloned().unwrap_or_default();
+        let gate = steps.iter().find(|step| step["operation"] == "guard.require-approval").expect("the gate");
+        let text = |key: &str| gate[key].as_str().unwrap_or_default().to_owned();
+        (text("outcome"), text("message"))
+    }
+
+    /// The statements beside the plan of this role.
+    fn statements(&self, role: &str) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.stage.folder()).expect("a folder").flatten();
+        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+        let is = |path: &PathBuf| {
+            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+            name.starts_with(&format!("mgr.plan.{role}-"))
+                && path.extension().is_some_and(|end| end == "json")
+        };
+        paths.retain(is);
+        paths.sort();
+        paths
+    }
+
+    /// A statement beside the plan, signed by hand.
+    fn by_hand(&self, by: &str, namespace: &str, change: impl FnOnce(&mut Value)) -> PathBuf {
+        let print = ["deploy", "approve", &self.plan, "--role", "supervisor", "--print"];
+        let mut statement: Value =
+            serde_json::from_str(&self.stage.host(&print).stdout).expect("a statement");
+        change(&mut statement);
+        let file = self.file("mgr.plan.by-hand.json");
+        fs::write(&file, statement.to_string()).expect("a statement");
+        keygen(
+            &["-q", "-Y", "sign", "-n", namespace, "-f", &self.private(by), &file.display().to_string()],
+            None,
+        );
+        file
+    }
+
+    /// It does not count, for this reason; then it is gone.
+    fn does_not_count(&self, file: &Path, words: &str) {
+        assert_eq!(self.approvers(), [""; 0], "{words}");
+        let refused = self.show()["refused"].clone();
+        assert!(refused.to_string().contains(words), "{words}: {refused}");
+        assert_eq!(self.gate().0, "pending", "{words}");
+        fs::remove_file(file).expect("a statement");
+        let _ = fs::remove_file(file.with_extension("json.sig"));
+    }
+}
+
+fn keygen(arguments: &[&str], input: Option<&Path>) -> bool {
+    let stdin = input.map_or_else(Stdio::null, |path| fs::File::open(path).expect("a file").into());
+    let mut command = Command::new("ssh-keygen");
+    command.args(arguments).stdin(stdin).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().expect("ssh-keygen").success()
+}
+
+#[test]
+fn a_supervisor_who_did_not_ask_for_it_approves_a_plan() {
+    let scene = Scene::set("approved by a supervisor");
+    assert_eq!(scene.show()["requester"], "ann@example");
+    assert_eq!(scene.gate().0, "pending");
+
+    let run = scene.approve("bob", &["--comment", "looked at it with Ann"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(scene.approvers(), ["supervisor bob@example"]);
+    let met = ("met".to_owned(), "approved by bob@example (supervisor)".to_owned());
+    assert_eq!(scene.gate(), met);
+
+    // The same program that others use accepts it.
+    let [file] = scene.statements("supervisor").try_into().expect("one statement");
+    let signature = file.with_extension("json.sig").display().to_string();
+    let signers = scene.private("allowed_signers");
+    let verify =
+        ["-Y", "verify", "-n", "host-approval", "-I", "bob@example", "-f", &signers, "-s", &signature];
+    assert!(keygen(&verify, Some(&file)));
+    let runs = scene.stage.host(&["runs", "list", "--journal", "--output", "json"]).json();
+    let shown = scene.stage.host(&["runs", "show", runs["runs"][0]["id"].as_str().expect("a run")]);
+    assert!(shown.stdout.contains("approved by bob@example (supervisor)"), "{shown:?}");
+
+    // And one that was signed by hand counts as well.
+    fs::remove_file(&file).expect("a statement");
+    scene.by_hand("bob", "host-approval", |_| {});
+    assert_eq!(scene.approvers(), ["supervisor bob@example"]);
+}
+
+#[test]
+fn what_does_not_count_says_why() {
+    let scene = Scene::set("approved by nobody who may");
+    for (by, words) in [
+        ("ann", "ann@example asked for the plan; somebody else approves it"),
+        ("eve", "eve@example is not in roles.supervisor"),
+        ("mallory", "it is signed by nobody in"),
+    ] {
+        let run = scene.approve(by, &[]);
+        assert_eq!(run.code, 3, "{by}: {run:?}");
+        assert!(run.stderr.contains(words), "{words}: {run:?}");
+        assert_eq!(scene.statements("supervisor"), [""; 0].map(PathBuf::from), "{by}: nothing is left of it");
+    }
+
+    let file = scene.by_hand("bob", "file", |_| {});
+    scene.does_not_count(&file, "its signature does not hold");
+    let file = scene.by_hand("bob", "host-approval", |_| {});
+    let text = fs::read_to_string(&file).expect("a statement");
+    fs::write(&file, text.replace("\"comment\":\"\"", "\"comment\":\"!\"")).expect("another one");
+    scene.does_not_count(&file, "its signature does not hold");
+    let file = scene
+        .by_hand("bob", "host-approval", |statement| statement["expires"] = json!("2020-01-01T00:00:00Z"));
+    scene.does_not_count(&file, "it expired at");
+    let other = format!("sha256:{}", "5".repeat(64));
+    let file = scene.by_hand("bob", "host-approval", |statement| statement["plan"] = json!(other));
+    scene.does_not_count(&file, "it is about another plan");
+    let file =
+        scene.by_hand("bob", "host-approval", |statement| statement["requester"] = json!("eve@example"));
+    scene.does_not_count(&file, "it says that eve@example asked for the plan, and ann@example did");
+
+    // A key that is revoked.
+    let file = scene.by_hand("bob", "host-approval", |_| {});
+    let revoked = scene.private("revoked");
+    assert!(keygen(&["-q", "-k", "-f", &revoked, &scene.private("bob.pub")], None));
+    let toml = fs::read_to_string(scene.stage.project().host_toml()).expect("host.toml");
+    let with = toml.replace("allowed-signers = ", "revoked = \"revoked\"\nallowed-signers = ");
+    fs::write(scene.stage.project().host_toml(), with).expect("host.toml");
+    scene.does_not_count(&file, "revoked");
+    fs::write(scene.stage.project().host_toml(), toml).expect("host.toml");
+
+    // A plan that nobody signed for having asked for.
+    let run = scene.planned("mgr.plan", &[]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let run = scene.approve("bob", &[]);
+    assert_eq!(run.code, 3, "{run:?}");
+    assert!(run.stderr.contains("nobody signed for having asked"), "{run:?}");
+}
