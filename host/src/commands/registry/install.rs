@@ -265,7 +265,9 @@ fn write(out: &mut String, answer: &RegistryInstall, style: Style) -> std::fmt::
         }
     }
     let end = match (answer.mode, &answer.error) {
-        (_, Some(error)) => format!("{}: {}", style.paint("1;31", "not installed"), error.message),
+        (_, Some(error)) => {
+            format!("{}: {}", style.paint("1;31", "the install did not go through"), error.message)
+        }
         (_, None) if answer.actions.is_empty() => {
             "nothing to do: all is as rendered, and nothing was restarted".to_owned()
         }
