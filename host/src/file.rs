@@ -1,8 +1,8 @@
-//! Opening files that somebody else put there.
+//! Files: those that somebody else put there are opened without waiting, those for others are there whole or not at all.
 
-use std::fs::{File, Metadata, OpenOptions};
-use std::io::{Error, Result};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{File, Metadata, OpenOptions, Permissions};
+use std::io::{Error, Result, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use rustix::fs::OFlags;
@@ -13,6 +13,15 @@ pub fn open_regular(path: &Path, flags: OFlags) -> Result<(File, Metadata)> {
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     let meta = file.metadata()?;
     if meta.is_file() { Ok((file, meta)) } else { Err(Error::other("it is no regular file")) }
+}
+
+/// Gives the file at `path` this content, readable by everybody: the whole of it, or what was there before.
+pub fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut new = tempfile::Builder::new().permissions(Permissions::from_mode(0o644)).tempfile_in(folder)?;
+    new.write_all(content)?;
+    new.persist(path).map_err(|error| error.error)?;
+    Ok(())
 }
 
 #[cfg(test)]

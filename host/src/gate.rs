@@ -5,7 +5,6 @@ pub mod ask;
 pub mod built_in;
 pub mod halt;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,7 +18,7 @@ use crate::answer::{Answer, CallError};
 use crate::artifact::Artifact;
 use crate::backend::{Answered, Backend, Unreached};
 use crate::journal::Log;
-use crate::names::{Commit, ConfigName};
+use crate::names::Commit;
 use crate::operation::{ArtifactRef, Kind, Operation};
 use crate::policy::{BuiltIn, Context, Decision, Policy, Principal, Request};
 use crate::progress::{Interrupt, Unwatched, Watcher};
@@ -68,7 +67,6 @@ pub struct Gate {
     enforcing: bool,
     heard_out: bool,
     pinned: Option<Commit>,
-    approvers: BTreeMap<ConfigName, BTreeSet<String>>,
     /// How many steps came before this door's first; nothing for a question beside a pass, which is none of its steps.
     before: Option<u32>,
     steps: Vec<Step>,
@@ -99,7 +97,6 @@ impl Gate {
             enforcing: false,
             heard_out: false,
             pinned: None,
-            approvers: BTreeMap::new(),
             before: Some(0),
             steps: Vec::new(),
             foreseen: Vec::new(),
@@ -140,12 +137,6 @@ impl Gate {
     #[must_use]
     pub fn pinned(self, pinned: Option<Commit>) -> Self {
         Self { pinned, ..self }
-    }
-
-    /// Who approved what is done, by role.
-    #[must_use]
-    pub fn approved(self, approvers: BTreeMap<ConfigName, BTreeSet<String>>) -> Self {
-        Self { approvers, ..self }
     }
 
     /// What passed so far.
@@ -265,7 +256,7 @@ impl Gate {
                     held: self.enforcing && Recording::unmet(&self.steps).next().is_some(),
                     differs: self.steps.iter().any(Step::differs),
                     pinned: self.pinned.as_ref(),
-                    approvers: &self.approvers,
+                    approvers: &self.subject.context.approvers,
                     watcher: &*watcher,
                     interrupt: &self.interrupt,
                     _sealed: Sealed(()),

@@ -194,6 +194,30 @@ pub struct Approvers {
     pub operator: BTreeSet<String>,
 }
 
+impl Approvers {
+    /// Each role, and who approved in it.
+    #[must_use]
+    pub fn by_role(&self) -> [(&'static str, &BTreeSet<String>); 2] {
+        [("operator", &self.operator), ("supervisor", &self.supervisor)]
+    }
+
+    /// Who approved in the role of this name; nothing for one that nobody knows.
+    #[must_use]
+    pub fn of(&self, role: &str) -> Option<&BTreeSet<String>> {
+        self.by_role().into_iter().find(|(name, _)| *name == role).map(|(_, names)| names)
+    }
+
+    /// Somebody approved in the role of this name; one that nobody knows counts for nothing.
+    pub fn add(&mut self, role: &str, signer: String) {
+        let names = match role {
+            "operator" => &mut self.operator,
+            "supervisor" => &mut self.supervisor,
+            _ => return,
+        };
+        names.insert(signer);
+    }
+}
+
 /// A test of rules that says nothing of it is about a deploy that keeps the order.
 fn in_order() -> bool {
     true

@@ -105,6 +105,9 @@ fn changed(planned: Option<&Step>, now: Option<&Step>) -> Option<String> {
             format!("{mine} → {theirs}")
         });
     }
+    if let (Ok(_), Err(error)) = (&planned.outcome, &now.outcome) {
+        return Some(format!("it cannot be done any more: {}", error.message()));
+    }
     let read = |step: &Step| (step.kind == Kind::Read).then(|| step.outcome.clone());
     if read(planned) != read(now) {
         return Some(told(&read(planned), &read(now)));

@@ -1,13 +1,16 @@
 //! The statements beside a plan, and which of them count.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use rustix::fs::OFlags;
 
 use super::{Counted, REQUESTER, Statement};
 use crate::backend::live::signing::{self, Signers};
 use crate::config::ApprovalsConfig;
 use crate::fault::Fault;
+use crate::file::open_regular;
 use crate::names::Digest;
 
 /// Largest statement, in bytes.
@@ -66,10 +69,7 @@ impl Approvals {
         for one in approved {
             let judged = one.sound(plan, now).and_then(|()| one.counts(services, config, &found.counted));
             match judged {
-                Ok(()) => {
-                    let role = one.statement.role.clone();
-                    found.counted.approvers.entry(role).or_default().insert(one.signer);
-                }
+                Ok(()) => found.counted.approvers.add(one.statement.role.as_str(), one.signer),
                 Err(why) => found.refused.push((one.name, why)),
             }
         }
@@ -140,11 +140,13 @@ fn beside(file: &Path) -> Result<Vec<PathBuf>, Fault> {
 
 /// A statement and who signed it; otherwise why it is none, or nobody's.
 async fn read(path: &Path, config: &ApprovalsConfig) -> Result<(String, Statement), String> {
-    let size = std::fs::metadata(path).map_or(0, |meta| meta.len());
-    if size > LARGEST {
+    let mut text = String::new();
+    let read = open_regular(path, OFlags::empty())
+        .and_then(|(file, _)| file.take(LARGEST + 1).read_to_string(&mut text));
+    let length = read.map_err(|error| format!("it cannot be read: {error}"))?;
+    if length as u64 > LARGEST {
         return Err("it is too large for a statement".to_owned());
     }
-    let text = std::fs::read_to_string(path).map_err(|error| format!("it cannot be read: {error}"))?;
     let statement: Statement =
         serde_json::from_str(&text).map_err(|error| format!("it is no statement: {error}"))?;
     let Some(allowed) = &config.allowed_signers else {

@@ -3,7 +3,6 @@
 
 mod beside;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -14,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::canonical;
 use crate::fault::Fault;
 use crate::names::{ConfigName, Digest};
+use crate::policy::Approvers;
 
 pub use beside::Approvals;
 
@@ -96,6 +96,6 @@ fn unmade(error: &dyn std::fmt::Display) -> Fault {
 pub struct Counted {
     /// Who asked for it, by the identity of their key; nothing where nobody signed for that.
     pub requester: Option<String>,
-    /// Who approved it, by role.
-    pub approvers: BTreeMap<ConfigName, BTreeSet<String>>,
+    /// Who approved it.
+    pub approvers: Approvers,
 }

@@ -13,7 +13,7 @@ use crate::operation::Operation;
 pub async fn judge(secrets: &Sources, reach: Reach, ask: &Ask<'_>) -> Result<GateState, CallError> {
     let reason = match ask.operation {
         Operation::Hold { reason } => reason.clone(),
-        Operation::RequireApproval { role } => match ask.approvers.get(role).filter(|names| !names.is_empty()) {
+        Operation::RequireApproval { role } => match ask.approvers.of(role.as_str()).filter(|names| !names.is_empty()) {
             Some(names) => {
                 let names: Vec<&str> = names.iter().map(String::as_str).collect();
                 let reason = format!("approved by {} ({role})", names.join(", "));

@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::names::ConfigName;
-
-/// The roles that policy knows (`context.approvers`).
-const ROLES: [&str; 2] = ["operator", "supervisor"];
+use crate::policy::Approvers;
 
 /// Whose signature counts, and as what.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,8 +35,10 @@ impl ApprovalsTable {
     /// The key that is wrong, and why.
     pub(super) fn approvals(self, base: &Path) -> Result<ApprovalsConfig, (String, String)> {
         let Self { allowed_signers, revoked, roles } = self;
-        if let Some(role) = roles.keys().find(|role| !ROLES.contains(&role.as_str())) {
-            let why = format!("there is no such role; a plugin asks for: {}", ROLES.join(", "));
+        // Those that policy knows.
+        let known = Approvers::default().by_role().map(|(role, _)| role);
+        if let Some(role) = roles.keys().find(|role| !known.contains(&role.as_str())) {
+            let why = format!("there is no such role; a plugin asks for: {}", known.join(", "));
             return Err((format!("roles.{role}"), why));
         }
         let nobody = |name: &String| {

@@ -1,10 +1,9 @@
 //! How the gate asks.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use crate::artifact::Artifact;
-use crate::names::{Commit, ConfigName};
+use crate::names::Commit;
 use crate::operation::{Kind, Operation};
+use crate::policy::Approvers;
 use crate::progress::{Interrupt, Watcher};
 use crate::step::Step;
 
@@ -29,7 +28,7 @@ pub struct Ask<'a> {
     /// The commit that the desired state names for what is deployed.
     pub pinned: Option<&'a Commit>,
     /// Who approved what is done, by role.
-    pub approvers: &'a BTreeMap<ConfigName, BTreeSet<String>>,
+    pub approvers: &'a Approvers,
     /// Who watches.
     pub watcher: &'a dyn Watcher,
     /// When to stop.

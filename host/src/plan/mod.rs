@@ -4,16 +4,16 @@
 
 pub mod shown;
 
-use std::fs::File;
-use std::io::{Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::io::Read;
 use std::path::Path;
 
 use jiff::Timestamp;
+use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
 use crate::canonical;
 use crate::fault::Fault;
+use crate::file::{open_regular, write_whole};
 use crate::names::{Commit, Digest, Environment, ServiceName};
 use crate::policy::{Context, Principal};
 use crate::recording::Recording;
@@ -78,9 +78,12 @@ struct Kept {
 }
 
 impl Plan {
-    /// Of what was planned together.
+    /// Of what was planned together, and may be applied until then.
     #[must_use]
-    pub fn new(services: Vec<ServicePlan>) -> Self {
+    pub fn new(mut services: Vec<ServicePlan>, expires: Timestamp) -> Self {
+        for plan in &mut services {
+            plan.expires = expires;
+        }
         Self { schema_version: SCHEMA, services }
     }
 
@@ -100,15 +103,7 @@ impl Plan {
         let sha256 = self.name()?;
         let kept = Kept { plan: self, sha256: sha256.clone() };
         let text = canonical::json(&kept).map_err(|error| unwritable(&error))? + "\n";
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let written = || {
-            let readable = std::fs::Permissions::from_mode(0o644);
-            let mut new = tempfile::Builder::new().permissions(readable).tempfile_in(folder)?;
-            new.write_all(text.as_bytes())?;
-            new.persist(path).map_err(|error| error.error)?;
-            Ok(())
-        };
-        written().map_err(|error: std::io::Error| {
+        write_whole(path, text.as_bytes()).map_err(|error| {
             Fault::usage(
                 "plan-file",
                 format!("{} cannot be written: {error}", path.display()),
@@ -131,7 +126,8 @@ impl Plan {
             )
         };
         let mut text = String::new();
-        let read = File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_string(&mut text));
+        let read = open_regular(path, OFlags::empty())
+            .and_then(|(file, _)| file.take(LARGEST + 1).read_to_string(&mut text));
         let length = read.map_err(|error| wrong(format!("cannot be read: {error}")))?;
         if length as u64 > LARGEST {
             return Err(wrong(format!("is larger than {} MiB, and no plan", LARGEST >> 20)));

@@ -12,7 +12,7 @@ use super::{Plan, ServicePlan};
 use crate::approval::{Approvals, Counted};
 use crate::fault::Fault;
 use crate::leaves::{Leaf, differing};
-use crate::names::{Commit, ConfigName, Digest, Environment, ServiceName};
+use crate::names::{Commit, Digest, Environment, ServiceName};
 use crate::operation::Kind;
 use crate::policy::Principal;
 use crate::recording::Recording;
@@ -47,7 +47,7 @@ pub struct PlanShown {
 #[derive(Serialize, JsonSchema)]
 struct ApprovalShown {
     /// As what.
-    role: String,
+    role: &'static str,
     /// By whom.
     signer: String,
 }
@@ -131,15 +131,16 @@ impl PlanShown {
         };
         let services = plan.services.iter().map(service).collect::<Result<_, Fault>>()?;
         let Approvals { counted: Counted { requester, approvers }, refused } = approvals;
-        let by = |(role, names): (ConfigName, BTreeSet<String>)| {
-            names.into_iter().map(move |signer| ApprovalShown { role: role.to_string(), signer })
+        let by = |(role, names): (&'static str, &BTreeSet<String>)| {
+            let shown = |signer: &String| ApprovalShown { role, signer: signer.clone() };
+            names.iter().map(shown).collect::<Vec<_>>()
         };
         Ok(Self {
             schema_version: SCHEMA,
             ok: true,
             plan: name.clone(),
             requester,
-            approvals: approvers.into_iter().flat_map(by).collect(),
+            approvals: approvers.by_role().into_iter().flat_map(by).collect(),
             refused: refused.into_iter().map(|(file, why)| RefusedShown { file, why }).collect(),
             services,
         })

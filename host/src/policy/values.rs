@@ -43,6 +43,10 @@ impl Values {
 
     /// How many circumstances there are to try.
     pub(super) fn count(&self) -> usize {
+        self.lengths().iter().fold(1, |product, count| product.saturating_mul(*count))
+    }
+
+    fn lengths(&self) -> [usize; 6] {
         [
             self.operators.len(),
             self.weekdays.len(),
@@ -51,8 +55,6 @@ impl Values {
             self.supervisors.len(),
             self.approving_operators.len(),
         ]
-        .iter()
-        .fold(1, |product, count| product.saturating_mul(*count))
     }
 
     /// Every circumstance, with the place of each of its values: operator, weekday, minute, verified, both approvers.
@@ -60,14 +62,7 @@ impl Values {
         &self,
         environment: Option<&Environment>,
     ) -> impl Iterator<Item = ([usize; 6], Context)> {
-        let lengths = [
-            self.operators.len(),
-            self.weekdays.len(),
-            self.minutes.len(),
-            self.verified.len(),
-            self.supervisors.len(),
-            self.approving_operators.len(),
-        ];
+        let lengths = self.lengths();
         (0..self.count()).map(move |mut number| {
             // The last changes fastest.
             let mut at = [0; 6];

@@ -1,6 +1,6 @@
 //! A live run that is bound to what somebody saw: a plan on the terminal, or one in a file.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::Run;
 use super::conclude::ended;
@@ -9,13 +9,10 @@ use crate::fault::Fault;
 use crate::journal::OnFailure;
 use crate::names::Digest;
 use crate::plan::ServicePlan;
-use crate::policy::{Approvers, Principal};
+use crate::policy::Principal;
 use crate::recording::Recording;
 use crate::report::{Decision, RunResult};
 use crate::step::Step;
-
-/// How long a plan in a file may be applied, where nobody says otherwise.
-pub const LASTING: SignedDuration = SignedDuration::from_hours(24);
 
 /// What somebody said yes to.
 #[derive(Debug, Clone)]
@@ -56,17 +53,12 @@ impl Run<'_> {
     /// The same, with what was signed about the plan that it is bound to: policy and gates see who approved it.
     pub(super) fn approved(mut self, agreed: Option<&Agreed>) -> Result<Self, Fault> {
         let Some(Agreed::Saved { counted, .. }) = agreed else { return Ok(self) };
-        for (role, names) in &counted.approvers {
+        for (role, names) in counted.approvers.by_role() {
             for name in names {
                 self.log.said(&format!("approved by {name} ({role})"))?;
             }
         }
-        let of = |role: &str| {
-            let named = counted.approvers.iter().find(|(name, _)| name.as_str() == role);
-            named.map(|(_, names)| names.clone()).unwrap_or_default()
-        };
-        self.subject.context.approvers = Approvers { supervisor: of("supervisor"), operator: of("operator") };
-        self.approvers.clone_from(&counted.approvers);
+        self.subject.context.approvers.clone_from(&counted.approvers);
         Ok(self)
     }
 
@@ -87,7 +79,8 @@ impl Run<'_> {
             policy: self.host.policy.digest().clone(),
             host_version: env!("CARGO_PKG_VERSION").to_owned(),
             made: now,
-            expires: now.saturating_add(LASTING).unwrap_or(now),
+            // Whoever keeps it says until when.
+            expires: now,
             steps: steps.iter().map(timeless).collect(),
             foreseen: foreseen.iter().map(timeless).collect(),
         }
@@ -125,6 +118,10 @@ impl Run<'_> {
     /// Takes the plan for this run, right before its first change; why not, where another run took it.
     pub(super) fn taken(&self, agreed: Option<&Agreed>) -> Result<Option<RunResult>, Fault> {
         let Some(Agreed::Saved { name, plan, .. }) = agreed else { return Ok(None) };
+        // A lock may have been waited for.
+        if let Some(void) = self.void(agreed)? {
+            return Ok(Some(void));
+        }
         let before = self.log.applies(name, &plan.service, &plan.environment)?;
         Ok(before.map(|(run, at)| used(name, &run, &at)))
     }

@@ -10,6 +10,7 @@ mod conclude;
 mod desired;
 mod evidence;
 mod inquiry;
+mod live;
 mod proof;
 mod retain;
 mod services;
@@ -19,7 +20,6 @@ mod tests;
 mod trial;
 mod wait;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::backend::Backend;
@@ -31,7 +31,7 @@ use crate::fault::Fault;
 use crate::gate::halt::Halt;
 use crate::gate::{Audience, Gate, Subject, Unheard};
 use crate::journal::{Begin, Deployed, Journal, Log, OnFailure, RunLog};
-use crate::names::{Commit, ConfigName, Environment, RuntimeName, ServiceName};
+use crate::names::{Commit, Environment, RuntimeName, ServiceName};
 use crate::plan::ServicePlan;
 use crate::policy::{Policy, Principal};
 use crate::progress::Interrupt;
@@ -45,18 +45,13 @@ use crate::step::Step;
 use crate::timing;
 use crate::who;
 
-use back::{Undone, take_back};
+use back::Undone;
 pub use bound::Agreed;
 use catalogue::republished;
 pub use catalogue::{repository, sourced};
 pub use circumstances::circumstances;
-use conclude::{
-    conclude_live, conclude_observed, faulted, locked, no_longer_fits, unsupported_environment,
-    unsupported_service,
-};
-use proof::Shortfall;
+use conclude::{conclude_observed, faulted, unsupported_environment, unsupported_service};
 use services::pairs_of;
-use wait::released;
 
 pub use inquiry::{Inquiries, Inquiry};
 pub use services::{EnvironmentRow, GateKind, GateRow, ServiceRow, components};
@@ -149,8 +144,6 @@ struct Run<'a> {
     subject: Subject,
     /// Whether the commit was verified in the environment that goes before.
     verified: Option<VerifiedPart>,
-    /// Who approved it, by role.
-    approvers: BTreeMap<ConfigName, BTreeSet<String>>,
     log: RunLog,
     far: Arc<FarSides>,
     audience: Arc<dyn Audience>,
@@ -321,7 +314,6 @@ impl Host {
             request,
             subject: self.subject(&loaded, request),
             verified: None,
-            approvers: BTreeMap::new(),
             loaded: Arc::new(loaded),
             descriptor,
             environment,
@@ -435,62 +427,6 @@ impl Run<'_> {
         Ok(Looked { report, recording: Some(Recording::new(steps)), plan })
     }
 
-    /// Observing, then live bound to it.
-    async fn live(&self, agreed: Option<&Agreed>) -> Result<Report, Fault> {
-        if let Some(result) = self.void(agreed)? {
-            return Ok(self.report(&[], &[], result));
-        }
-        let held = if self.request.wait {
-            match self.locked_when_free().await? {
-                Ok(locks) => Some(locks),
-                Err(result) => return Ok(self.report(&[], &[], result)),
-            }
-        } else {
-            None
-        };
-        let mut observed = self.observing(Backend::Observing(Arc::clone(&self.far))).await?;
-        let mut result = self.observed(&mut observed)?;
-        let mut foreseen = observed.gate.foreseen().to_vec();
-        let recording = Recording::new(observed.gate.into_steps());
-        // What no longer fits is told first: a plan that policy forbids by now is such a one. What a gate holds was not looked at.
-        if Recording::unmet(recording.steps()).next().is_none()
-            && let Err(halt) = agreed.map_or(Ok(()), |agreed| agreed.recording().fits(&recording))
-        {
-            result = no_longer_fits(halt, recording.steps(), agreed);
-        }
-        if result.decision != Decision::Planned {
-            released(held.unwrap_or_default()).await;
-            return Ok(self.report(recording.steps(), &foreseen, result));
-        }
-        // Held until everything is done: through the verification and the way back.
-        let locks = match held {
-            Some(locks) => locks,
-            None => match self.lock(recording.steps()).await {
-                Ok(locks) => locks,
-                Err(error) => return Ok(self.report(recording.steps(), &foreseen, locked(&error))),
-            },
-        };
-        if let Some(result) = self.taken(agreed)? {
-            released(locks).await;
-            return Ok(self.report(recording.steps(), &foreseen, result));
-        }
-        let mut acted = self.pass(Backend::Live(Arc::clone(&self.far), recording)).await?;
-        let verdict = proof::verdict(&acted.outcome, acted.gate.steps(), &self.request.commit);
-        // Degraded is no failure: the requested commit runs and is proved.
-        let failed = matches!(&verdict, Err(shortfall) if !matches!(shortfall, Shortfall::Degraded(_)));
-        let mut undone = Vec::new();
-        if failed && self.request.on_failure == OnFailure::Rollback {
-            undone = take_back(&mut acted.gate).await;
-        }
-        let proved = verdict.is_ok();
-        let result = conclude_live(self.host, self.request, verdict, acted.gate.steps(), &undone);
-        if proved {
-            foreseen = self.retained(foreseen).await;
-        }
-        released(locks).await;
-        Ok(self.report(acted.gate.steps(), &foreseen, result))
-    }
-
     /// What a pass that changed nothing comes to. The failure path is decided here, before the first change, like
     /// everything else, and so is what comes after a proved deploy.
     fn observed(&self, passed: &mut Passed) -> Result<RunResult, Fault> {
@@ -546,7 +482,7 @@ impl Run<'_> {
             self.host.config.limits.host_calls,
         );
         let gate = if self.request.mode == Mode::Live { gate.enforcing() } else { gate };
-        let gate = gate.pinned(self.host.pinned(self.request)?).approved(self.approvers.clone());
+        let gate = gate.pinned(self.host.pinned(self.request)?);
         let (engine, loaded) = (Arc::clone(&self.host.engine), Arc::clone(&self.loaded));
         let asked = Asked {
             service: self.request.service.clone(),

@@ -77,7 +77,7 @@ fn container(commit: &str) -> Operation {
 fn health(commit: &str) -> Operation {
     Operation::ExpectHealth(ExpectHealth {
         service: ServiceName::parse("project-manager").expect("a service"),
-        target: HealthTarget::Endpoint { name: ConfigName::parse("x").expect("a name") },
+        target: HealthTarget::Endpoint { name: crate::names::ConfigName::parse("x").expect("a name") },
         expectations: vec![Expectation {
             pointer: Pointer::parse("/deploy/commit").expect("a pointer"),
             equals: Literal::Text(commit.to_owned()),

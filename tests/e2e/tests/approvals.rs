@@ -154,7 +154,28 @@ fn a_supervisor_who_did_not_ask_for_it_approves_a_plan() {
     let shown = scene.stage.host(&["runs", "show", runs["runs"][0]["id"].as_str().expect("a run")]);
     assert!(shown.stdout.contains("approved by bob@example (supervisor)"), "{shown:?}");
 
-    // And one that was signed by hand counts as well.
+    // And so does one by a key that is in an agent only, and one that was signed by hand.
+    fs::remove_file(&file).expect("a statement");
+    let socket = scene.private("agent");
+    let mut agent = Command::new("ssh-agent")
+        .args(["-D", "-a", &socket])
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("ssh-agent");
+    e2e::line::until("the agent listens", || Path::new(&socket).exists());
+    let add = ["-q", &scene.private("bob")];
+    assert!(
+        Command::new("ssh-add").args(add).env("SSH_AUTH_SOCK", &socket).status().expect("ssh-add").success()
+    );
+    fs::rename(scene.file("bob"), scene.file("bob.elsewhere")).expect("no private key");
+    let approve =
+        ["deploy", "approve", &scene.plan, "--role", "supervisor", "--key", &scene.private("bob.pub")];
+    let run = Run::of(scene.stage.command(&approve).env("SSH_AUTH_SOCK", &socket));
+    agent.kill().and_then(|()| agent.wait()).expect("an end");
+    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(scene.approvers(), ["supervisor bob@example"]);
+    fs::rename(scene.file("bob.elsewhere"), scene.file("bob")).expect("the private key");
+    let [file] = scene.statements("supervisor").try_into().expect("one statement");
     fs::remove_file(&file).expect("a statement");
     scene.by_hand("bob", "host-approval", |_| {});
     assert_eq!(scene.approvers(), ["supervisor bob@example"]);

@@ -200,3 +200,17 @@ fn a_yes_at_a_terminal_does_what_was_just_shown() {
     assert_eq!(scene.stage.running(), Some(scene.commit.clone()), "{said}");
     assert!(said.contains("deploy project-manager to prod now? [y/N]"), "{said}");
 }
+
+/// What nobody could look at is not told to be otherwise, and the plan may be applied later.
+#[test]
+fn a_registry_that_is_out_of_reach_makes_no_plan_stale() {
+    let scene = Scene::set("planned, and then nobody could look", &[]);
+    let toml = fs::read_to_string(scene.stage.project().host_toml()).expect("host.toml");
+    let elsewhere = toml.replace(&scene.stage.registry_url(), "http://127.0.0.1:9");
+    assert_ne!(toml, elsewhere);
+    fs::write(scene.stage.project().host_toml(), elsewhere).expect("host.toml");
+    let run = scene.apply();
+    assert_eq!(run.outcome(), (4, "infra-blocked".to_owned()), "{run:?}");
+    fs::write(scene.stage.project().host_toml(), toml).expect("host.toml");
+    assert_eq!(scene.apply().outcome(), (0, "deployed".to_owned()));
+}

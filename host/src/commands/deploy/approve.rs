@@ -95,8 +95,8 @@ pub async fn run(args: &ApproveArgs, global: &Global) -> Result<u8, Fault> {
 /// Writes a statement beside its plan, and signs it; both are there, or neither.
 pub(super) async fn signed(statement: &Statement, plan: &Path, key: &Path) -> Result<PathBuf, Fault> {
     let file = statement.file(plan);
-    let written = std::fs::File::create_new(&file)
-        .and_then(|mut new| new.write_all(statement.text().unwrap_or_default().as_bytes()));
+    let text = statement.text()?;
+    let written = std::fs::File::create_new(&file).and_then(|mut new| new.write_all(text.as_bytes()));
     written.map_err(|error| {
         Fault::usage(
             "approval",

@@ -30,16 +30,13 @@ pub(super) async fn save(
 ) -> Result<u8, Fault> {
     let interrupt = together::interrupt(Mode::Plan);
     let (settled, rest) = unsettled(host, requests, &interrupt).await;
-    let Looked { reports, mut plans, fault, .. } = together::run(host, rest, Mode::Plan, &interrupt).await;
+    let Looked { reports, plans, fault, .. } = together::run(host, rest, Mode::Plan, &interrupt).await;
     let mut several = Several::new(settled.into_iter().chain(reports).collect(), |_| true);
     let code = unkept(fault.as_ref(), several.decision.exit_code());
     if code == 0 && !plans.is_empty() {
         let now = Timestamp::now();
         let expires = now.saturating_add(lasting).unwrap_or(now);
-        for plan in &mut plans {
-            plan.expires = expires;
-        }
-        let plan = Plan::new(plans).write(out)?;
+        let plan = Plan::new(plans, expires).write(out)?;
         if let Some(key) = key {
             let asked = Statement::asked(&plan, expires)?;
             signed(&asked, out, key).await?;

@@ -1,7 +1,6 @@
 //! `host registry render`.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -10,6 +9,7 @@ use serde::Serialize;
 
 use crate::commands::{Global, Output, print, print_json};
 use crate::fault::Fault;
+use crate::file::write_whole;
 use crate::installation::{File, Rendered};
 use crate::report::SCHEMA;
 
@@ -81,14 +81,8 @@ pub fn run(args: &RenderArgs, global: &Global) -> Result<u8, Fault> {
 fn write(folder: &Path, file: &File) -> Result<PathBuf, Fault> {
     let name = file.path.file_name().map_or(file.path.as_path(), Path::new);
     let path = folder.join(name);
-    let written = || {
-        std::fs::create_dir_all(folder)?;
-        let mut new = tempfile::Builder::new().permissions(readable()).tempfile_in(folder)?;
-        new.write_all(file.content.as_bytes())?;
-        new.persist(&path).map_err(|error| error.error)?;
-        Ok(())
-    };
-    written().map_err(|error: std::io::Error| {
+    let written = std::fs::create_dir_all(folder).and_then(|()| write_whole(&path, file.content.as_bytes()));
+    written.map_err(|error| {
         Fault::usage(
             "registry-render",
             format!("{} cannot be written: {error}", path.display()),
@@ -96,11 +90,6 @@ fn write(folder: &Path, file: &File) -> Result<PathBuf, Fault> {
         )
     })?;
     Ok(path)
-}
-
-/// By everybody: nothing in them is secret.
-fn readable() -> std::fs::Permissions {
-    std::os::unix::fs::PermissionsExt::from_mode(0o644)
 }
 
 fn text(files: &[RenderedFile]) -> String {

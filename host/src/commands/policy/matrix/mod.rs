@@ -4,7 +4,6 @@ mod notes;
 mod page;
 mod text;
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -16,6 +15,7 @@ use crate::access::{Action, Resource};
 use crate::commands::{Global, Output, print, print_json};
 use crate::console;
 use crate::fault::Fault;
+use crate::file::write_whole;
 use crate::names::{Digest, Environment, ServiceName, Shape};
 use crate::policy::survey::{Ruling, State};
 use crate::policy::{Policy, Principal, RuleFacts};
@@ -176,15 +176,7 @@ pub fn run(args: &MatrixArgs, global: &Global) -> Result<u8, Fault> {
 
 /// A page that is there whole or not at all.
 fn write(file: &Path, page: &str) -> Result<(), Fault> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-    let written = || {
-        let mut new = tempfile::Builder::new().permissions(readable).tempfile_in(folder)?;
-        new.write_all(console::safe(page, false).as_bytes())?;
-        new.persist(file).map_err(|error| error.error)?;
-        Ok(())
-    };
-    written().map_err(|error: std::io::Error| {
+    write_whole(file, console::safe(page, false).as_bytes()).map_err(|error| {
         Fault::usage(
             "policy-matrix",
             format!("{} cannot be written: {error}", file.display()),
