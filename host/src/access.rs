@@ -46,6 +46,8 @@ pub enum Action {
     ListArtifacts,
     /// Read which deploys a runtime tells of.
     ReadRuns,
+    /// Learn which machine, engine or cluster something is.
+    Identify,
     /// Take its name from an old image, and with the last one the image.
     RemoveImage,
 }
@@ -58,7 +60,7 @@ impl Action {
     }
 
     /// Every action, in the order of a deploy.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::ResolveArtifact,
         Self::DeliverImage,
         Self::TagImage,
@@ -76,6 +78,7 @@ impl Action {
         Self::InstallRegistry,
         Self::ListArtifacts,
         Self::ReadRuns,
+        Self::Identify,
         Self::RemoveImage,
     ];
 
@@ -100,6 +103,7 @@ impl Action {
             Self::InstallRegistry => "installRegistry",
             Self::ListArtifacts => "listArtifacts",
             Self::ReadRuns => "readRuns",
+            Self::Identify => "identify",
             Self::RemoveImage => "removeImage",
         }
     }
@@ -338,6 +342,11 @@ impl Operation {
             Self::InstallRegistry => far_side(Action::InstallRegistry),
             Self::ListArtifacts(_) => far_side(Action::ListArtifacts),
             Self::ReadRuns { .. } => far_side(Action::ReadRuns),
+            Self::Identify(scope) => {
+                let far_side = |id| Resource::new(ResourceType::FarSide, id);
+                let access = |id| Access { action: Action::Identify, resource: far_side(id) };
+                scope.far_sides().into_iter().map(access).collect()
+            }
             Self::Retain(call) => call.accesses(),
             // Taking back is a right of its own on whatever the change touched.
             Self::Undo { change } => change

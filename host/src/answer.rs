@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::artifact::Artifact;
 use crate::diagnosis::Finding;
+use crate::identity::Identities;
 use crate::installation::Observed;
 use crate::inventory::Page;
 use crate::names::{Pointer, ServiceName};
@@ -100,6 +101,37 @@ pub struct GateState {
     pub reason: String,
     /// Where the gate is about secrets: what is known of them; never a value.
     pub secrets: Option<SecretsFound>,
+    /// Where the gate is about the place from which is deployed.
+    pub located: Option<Located>,
+}
+
+impl GateState {
+    /// Of a gate that is judged by what was declared and said alone.
+    #[must_use]
+    pub fn new(met: bool, reason: String) -> Self {
+        Self { met, reason, secrets: None, located: None }
+    }
+}
+
+/// Where this program runs, seen from the workloads that it must be outside of, and what shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Located {
+    /// Where.
+    pub result: Whereabouts,
+    /// What it was judged by; for people.
+    pub evidence: Vec<String>,
+}
+
+/// Where the requester runs, seen from the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Whereabouts {
+    /// In what would be deployed, or in what steers it.
+    Inside,
+    /// Not in it.
+    Outside,
+    /// Nobody can tell.
+    Unknown,
 }
 
 /// What is known of the secrets of one source.
@@ -162,6 +194,8 @@ pub enum Answer {
     Artifacts(Box<Page>),
     /// `host.runs`.
     Runs(Vec<(ServiceName, Provenance)>),
+    /// Which registry, machines, engines and clusters those are.
+    Identities(Box<Identities>),
 }
 
 /// Why a call gave no result: the contract's `error`. It goes to the plugin as data.

@@ -20,6 +20,7 @@ mod file;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
 pub mod gate;
+pub mod identity;
 pub mod installation;
 pub mod inventory;
 pub mod journal;

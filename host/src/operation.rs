@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::answer::{Expectation, Literal};
 use crate::artifact::{Artifact, Pair};
 use crate::diagnosis::FarSide;
+use crate::identity::Scope;
 use crate::inventory::Cursor;
 use crate::names::{
     Commit, ComposeService, ConfigName, ContainerName, Digest, EnvKey, ImageName, KubernetesName, LabelKey,
@@ -366,11 +367,11 @@ pub enum Operation {
         /// runtime is the source.
         runtime: RuntimeName,
     },
-    /// Somebody in this role must have approved.
+    /// Somebody in one of these roles must have approved.
     #[serde(rename = "guard.require-approval")]
     RequireApproval {
         /// `supervisor`, `operator`.
-        role: ConfigName,
+        roles: Vec<ConfigName>,
     },
     /// The requester must not run inside these workloads.
     #[serde(rename = "guard.require-outside")]
@@ -412,6 +413,10 @@ pub enum Operation {
         /// Where the runtime runs Kubernetes: each of them tells of the deploys to it, and policy knows which they are.
         deployments: Vec<OwnedDeployment>,
     },
+    /// Learn which registry, machines, engines and clusters a plan would be applied to; asked when a plan is kept and before it is
+    /// applied, never by a plugin.
+    #[serde(rename = "host.identify")]
+    Identify(Scope),
     /// Remove old images of a service after a deploy of it; a step of the host's own, never of a plugin.
     #[serde(rename = "host.retain")]
     Retain(Retain),
@@ -449,6 +454,7 @@ impl Operation {
             Self::InstallRegistry => "host.registry-install",
             Self::ListArtifacts(_) => "host.artifacts",
             Self::ReadRuns { .. } => "host.runs",
+            Self::Identify(_) => "host.identify",
             Self::Retain(_) => "host.retain",
             Self::Undo { .. } => "host.undo",
         }
@@ -458,9 +464,11 @@ impl Operation {
     #[must_use]
     pub fn kind(&self, changed: bool) -> Kind {
         match self {
-            Self::Resolve(_) | Self::Diagnose(_) | Self::ListArtifacts(_) | Self::ReadRuns { .. } => {
-                Kind::Read
-            }
+            Self::Resolve(_)
+            | Self::Diagnose(_)
+            | Self::ListArtifacts(_)
+            | Self::ReadRuns { .. }
+            | Self::Identify(_) => Kind::Read,
             Self::InspectContainer(_) | Self::InspectWorkload(_) | Self::InspectRegistry { .. } => {
                 if changed { Kind::Verify } else { Kind::Read }
             }
@@ -543,9 +551,8 @@ impl Operation {
             }
             Self::ExpectHealth(call) => call.target.to_string(),
             Self::RequireSecrets { source, .. } => source.to_string(),
-            Self::RequireApproval { role } => role.to_string(),
-            Self::RequireOutside { workloads } => {
-                workloads.iter().map(ConfigName::as_str).collect::<Vec<_>>().join(", ")
+            Self::RequireApproval { roles: names } | Self::RequireOutside { workloads: names } => {
+                names.iter().map(ConfigName::as_str).collect::<Vec<_>>().join(", ")
             }
             Self::RequirePinned => "the desired state".to_owned(),
             Self::Hold { .. } => "live".to_owned(),
@@ -554,6 +561,7 @@ impl Operation {
                 FarSide::Registry.id()
             }
             Self::ReadRuns { runtime, .. } => format!("runs/{runtime}"),
+            Self::Identify(scope) => scope.far_sides().join(", "),
             Self::Retain(call) => {
                 let names: Vec<_> =
                     call.names.iter().map(|name| format!("{}/{name}", call.runtime)).collect();

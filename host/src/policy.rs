@@ -22,7 +22,7 @@ pub mod testing;
 mod tests;
 mod values;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use cedar_policy::{AuthorizationError, Authorizer, Decision as Effect};
@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::{Access, Action};
 use crate::fault::Fault;
-use crate::names::{Digest, Environment, RuntimeName, ServiceName};
+use crate::names::{ConfigName, Digest, Environment, RuntimeName, ServiceName};
 use crate::operation::OwnedDeployment;
 pub use compare::{Change, ChangedRule};
 pub use problem::{Place, Problem};
@@ -93,6 +93,8 @@ pub enum BuiltIn {
     Registry,
     /// `host runs`.
     Runs,
+    /// What keeps a plan, and holds it against where it is applied.
+    Plans,
     /// What removes old images after a deploy.
     Retention,
 }
@@ -105,6 +107,7 @@ impl BuiltIn {
             Self::Doctor => "doctor",
             Self::Registry => "registry",
             Self::Runs => "runs",
+            Self::Plans => "plans",
             Self::Retention => "retention",
         }
     }
@@ -116,6 +119,7 @@ impl BuiltIn {
             Action::Diagnose => &[Self::Doctor],
             Action::InspectRegistry | Action::InstallRegistry | Action::ListArtifacts => &[Self::Registry],
             Action::ReadRuns => &[Self::Runs],
+            Action::Identify => &[Self::Plans],
             Action::RemoveImage => &[Self::Retention],
             _ => &[],
         }
@@ -243,6 +247,17 @@ pub struct Decision {
     pub policies: Vec<String>,
     /// For a denial the whole message: what was denied, why, and what would permit it. The first line stands alone.
     pub reason: Option<String>,
+    /// Where a plan may be made of it, and it may not happen before somebody approved that: in which role, one of these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
+}
+
+impl Decision {
+    /// That it may happen.
+    #[must_use]
+    pub fn permitted(policies: Vec<String>) -> Self {
+        Self { allowed: true, policies, reason: None, needs: Vec::new() }
+    }
 }
 
 /// What a rule says of itself.
@@ -349,7 +364,19 @@ impl Policy {
         Ok(Self { digest: Digest::of(b""), vocabulary, rules, ownership, usable: false })
     }
 
-    /// SHA-256 over schema, policies and entities. A comment counts too: what was reviewed is what is hashed.
+    /// The same, where these people are in these roles: a rule about approvers means something else with each of them.
+    #[must_use]
+    pub fn counting(self, roles: &BTreeMap<ConfigName, BTreeSet<String>>) -> Self {
+        if roles.is_empty() {
+            return self;
+        }
+        let named =
+            roles.iter().flat_map(|(role, names)| names.iter().map(move |name| format!("{role} {name}\n")));
+        let text = named.fold(format!("{}\n", self.digest), |text, line| text + &line);
+        Self { digest: Digest::of(text.as_bytes()), ..self }
+    }
+
+    /// SHA-256 over schema, policies and entities, and over the roles that count with them. A comment counts too: what was reviewed is what is hashed.
     #[must_use]
     pub fn digest(&self) -> &Digest {
         &self.digest
@@ -409,7 +436,7 @@ impl Policy {
             }
         }
         if denials.is_empty() {
-            return Decision { allowed: true, policies: permits.into_iter().collect(), reason: None };
+            return Decision::permitted(permits.into_iter().collect());
         }
         let policies: BTreeSet<_> =
             denials.iter().flat_map(|denial| denial.policies.iter().cloned()).collect();
@@ -417,6 +444,7 @@ impl Policy {
             allowed: false,
             policies: policies.into_iter().collect(),
             reason: Some(explain::told(&denials)),
+            needs: Vec::new(),
         }
     }
 

@@ -58,6 +58,12 @@ impl Recording {
         for seq in 1..=last {
             let (mine, theirs) = (self.step(seq), other.step(seq));
             let Some(step) = mine.or(theirs) else { continue };
+            // Nobody approved what needs that: it was denied, and what came after it is none of the plan's.
+            if mine.is_some_and(|step| !step.verdict.needs.is_empty())
+                && theirs.is_some_and(|step| !step.verdict.allowed)
+            {
+                return Ok(());
+            }
             if let Some(how) = changed(mine, theirs) {
                 let (operation, target) = (step.operation.name(), step.operation.target());
                 return Err(Halt::Stale { seq, operation, target, how });
@@ -139,7 +145,7 @@ mod tests {
             seq,
             operation: Operation::Hold { reason: name.to_owned() },
             kind: Kind::Change,
-            verdict: Decision { allowed: true, policies: Vec::new(), reason: None },
+            verdict: Decision::permitted(Vec::new()),
             outcome: Ok(Answer::Done),
             before: Some(json!(before)),
             desired: Some(json!(desired)),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rustix::fs::OFlags;
 
-use super::{Counted, REQUESTER, Statement};
+use super::{Counted, OUTSIDE, REQUESTER, Statement};
 use crate::backend::live::signing::{self, Signers};
 use crate::config::ApprovalsConfig;
 use crate::fault::Fault;
@@ -69,6 +69,9 @@ impl Approvals {
         for one in approved {
             let judged = one.sound(plan, now).and_then(|()| one.counts(services, config, &found.counted));
             match judged {
+                Ok(()) if one.statement.role.as_str() == OUTSIDE => {
+                    found.counted.vouched.extend([one.signer]);
+                }
                 Ok(()) => found.counted.approvers.add(one.statement.role.as_str(), one.signer),
                 Err(why) => found.refused.push((one.name, why)),
             }

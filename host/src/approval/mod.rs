@@ -3,6 +3,7 @@
 
 mod beside;
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -22,13 +23,16 @@ pub const NAMESPACE: &str = "host-approval";
 /// The role of whoever asked for a plan.
 pub const REQUESTER: &str = "requester";
 
+/// The role of whoever says that a plan is applied from outside of what it deploys, where that does not show.
+pub const OUTSIDE: &str = "outside";
+
 /// What is signed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Statement {
     /// The name of the plan.
     pub plan: Digest,
-    /// As what: `requester`, `operator`, `supervisor`.
+    /// As what: `requester`, `operator`, `supervisor`, `outside`.
     pub role: ConfigName,
     /// Who asked for the plan, by the identity of their key; `unknown` where nobody signed for that.
     pub requester: String,
@@ -98,4 +102,6 @@ pub struct Counted {
     pub requester: Option<String>,
     /// Who approved it.
     pub approvers: Approvers,
+    /// Who said that it is applied from outside of what it deploys.
+    pub vouched: BTreeSet<String>,
 }

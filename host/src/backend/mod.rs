@@ -29,7 +29,7 @@ use crate::step::{Pass, Step};
 
 use change::Unmade;
 use live::FarSides;
-use secrets::{Reach, Sources};
+use secrets::Sources;
 
 /// One of the backends.
 pub enum Backend {
@@ -128,7 +128,7 @@ impl Backend {
 async fn predict(secrets: &Sources, ask: &Ask<'_>) -> Result<Answered, Unreached> {
     Ok(match ask.kind {
         Kind::Read | Kind::Verify => not_asked(ask.operation).into(),
-        Kind::Gate => Answer::Gate(gates::judge(secrets, Reach::Files, ask).await?).into(),
+        Kind::Gate => Answer::Gate(gates::judge(secrets, None, ask).await?).into(),
         Kind::Change => Answer::Done.into(),
     })
 }
@@ -137,7 +137,7 @@ async fn observe(far: &FarSides, ask: &Ask<'_>) -> Result<Answered, Unreached> {
     Ok(match ask.kind {
         Kind::Read if ask.changed || ask.held => not_asked(ask.operation).into(),
         Kind::Read => Box::pin(far.read(ask)).await?.into(),
-        Kind::Gate => Answer::Gate(gates::judge(far.secrets(), Reach::All, ask).await?).into(),
+        Kind::Gate => Answer::Gate(gates::judge(far.secrets(), Some(far), ask).await?).into(),
         Kind::Change if ask.held => Answer::Done.into(),
         Kind::Change => {
             let (before, desired) = Box::pin(far.probe(ask)).await?.unzip();

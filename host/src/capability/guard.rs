@@ -1,9 +1,11 @@
 //! `guard`: what must hold before anything changes.
 
+use std::str::FromStr;
+
 use super::bindings::deploy::consumer::guard::Host;
 use super::{Guest, Refusal, names};
 use crate::answer::CallError;
-use crate::names::ConfigName;
+use crate::names::{ConfigName, NameError};
 use crate::operation::Operation;
 use crate::words::plain;
 
@@ -12,25 +14,18 @@ const LONGEST: usize = 500;
 
 impl Host for Guest {
     fn require_secrets(&mut self, source: String, keys: Vec<String>) -> Result<(), Refusal> {
-        let keys = names(&keys)?;
-        if keys.is_empty() {
-            return Err(Refusal::Told(CallError::Invalid("no secret is named".to_owned())));
-        }
+        let keys = some(&keys, "secret")?;
         let source = ConfigName::parse(&source)?;
         let runtime = self.asked()?.runtime;
         self.declare(Operation::RequireSecrets { source, keys, runtime })
     }
 
-    fn require_approval(&mut self, role: String) -> Result<(), Refusal> {
-        self.declare(Operation::RequireApproval { role: ConfigName::parse(&role)? })
+    fn require_approval(&mut self, roles: Vec<String>) -> Result<(), Refusal> {
+        self.declare(Operation::RequireApproval { roles: some(&roles, "role")? })
     }
 
     fn require_outside(&mut self, workloads: Vec<String>) -> Result<(), Refusal> {
-        let workloads = names(&workloads)?;
-        if workloads.is_empty() {
-            return Err(Refusal::Told(CallError::Invalid("no workload is named".to_owned())));
-        }
-        self.declare(Operation::RequireOutside { workloads })
+        self.declare(Operation::RequireOutside { workloads: some(&workloads, "workload")? })
     }
 
     fn require_pinned(&mut self) -> Result<(), Refusal> {
@@ -39,5 +34,13 @@ impl Host for Guest {
 
     fn hold(&mut self, reason: String) -> Result<(), Refusal> {
         self.declare(Operation::Hold { reason: plain(&reason, LONGEST) })
+    }
+}
+
+/// Names, at least one.
+fn some<T: FromStr<Err = NameError>>(texts: &[String], what: &str) -> Result<Vec<T>, Refusal> {
+    match names(texts)? {
+        none if none.is_empty() => Err(Refusal::Told(CallError::Invalid(format!("no {what} is named")))),
+        some => Ok(some),
     }
 }

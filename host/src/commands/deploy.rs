@@ -202,6 +202,7 @@ fn request(name: &str, env: &str, how: &HowArgs, mode: Mode) -> Result<Request, 
         override_desired: how.override_desired.as_deref().map(reason).transpose()?,
         artifact: how.artifact.as_deref().map(Summary::load).transpose()?,
         compare: false,
+        keep: false,
     })
 }
 

@@ -91,7 +91,7 @@ fn write_text(out: &mut String, services: &[ServiceRow]) -> fmt::Result {
 
 fn in_a_word(row: &GateRow) -> String {
     match row.gate {
-        GateKind::Approval => format!("{} approves", row.of.join(", ")),
+        GateKind::Approval => format!("{} approves", row.of.join(" or ")),
         GateKind::Outside => "from outside".to_owned(),
         GateKind::Secrets => "secrets".to_owned(),
         GateKind::Pinned => "pinned".to_owned(),

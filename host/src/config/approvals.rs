@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::approval::OUTSIDE;
 use crate::names::ConfigName;
 use crate::policy::Approvers;
 
@@ -35,10 +36,12 @@ impl ApprovalsTable {
     /// The key that is wrong, and why.
     pub(super) fn approvals(self, base: &Path) -> Result<ApprovalsConfig, (String, String)> {
         let Self { allowed_signers, revoked, roles } = self;
-        // Those that policy knows.
-        let known = Approvers::default().by_role().map(|(role, _)| role);
+        // Those that policy knows, and the one for where that is unknown which a guard asks for.
+        let nobody_yet = Approvers::default();
+        let known: Vec<&str> =
+            nobody_yet.by_role().into_iter().map(|(role, _)| role).chain([OUTSIDE]).collect();
         if let Some(role) = roles.keys().find(|role| !known.contains(&role.as_str())) {
-            let why = format!("there is no such role; a plugin asks for: {}", known.join(", "));
+            let why = format!("there is no such role; there are: {}", known.join(", "));
             return Err((format!("roles.{role}"), why));
         }
         let nobody = |name: &String| {

@@ -6,8 +6,8 @@ use arbitrary::{Error, Result, Unstructured};
 use serde_json::{Map, Value};
 
 use crate::answer::{
-    Answer, CallError, Check, ContainerView, Expectation, GateState, Literal, SecretPresence, SecretsFound,
-    WorkloadView,
+    Answer, CallError, Check, ContainerView, Expectation, GateState, Literal, Located, SecretPresence,
+    SecretsFound, Whereabouts, WorkloadView,
 };
 use crate::artifact::{Artifact, Identity, Pair};
 use crate::names::{
@@ -71,7 +71,12 @@ fn step(u: Bytes<'_, '_>) -> Result<Step> {
         seq: 0,
         operation,
         kind,
-        verdict: Decision { allowed: u.arbitrary()?, policies: list(u, 0, text)?, reason: maybe(u, text)? },
+        verdict: Decision {
+            allowed: u.arbitrary()?,
+            policies: list(u, 0, text)?,
+            reason: maybe(u, text)?,
+            needs: list(u, 0, text)?,
+        },
         outcome: if u.ratio(1, 4)? { Err(error(u)?) } else { Ok(answer(u)?) },
         desired: if u.arbitrary()? { before.clone() } else { state(u)? },
         before,
@@ -163,7 +168,7 @@ fn operation(u: Bytes<'_, '_>, undo: bool) -> Result<Operation> {
             within_seconds: u.arbitrary()?,
         }),
         10 => Operation::RequireSecrets { runtime: dashed(u)?, source: tame(u)?, keys: list(u, 1, env_key)? },
-        11 => Operation::RequireApproval { role: tame(u)? },
+        11 => Operation::RequireApproval { roles: list::<ConfigName>(u, 1, tame)? },
         12 => Operation::RequireOutside { workloads: list::<ConfigName>(u, 1, tame)? },
         13 => Operation::Hold { reason: text(u)? },
         14 => Operation::RequirePinned,
@@ -208,6 +213,10 @@ fn answer(u: Bytes<'_, '_>) -> Result<Answer> {
                     keys: maybe(u, |u| list(u, 0, presence))?,
                     warning: maybe(u, text)?,
                 })
+            })?,
+            located: maybe(u, |u| {
+                let result = *u.choose(&[Whereabouts::Inside, Whereabouts::Outside, Whereabouts::Unknown])?;
+                Ok(Located { result, evidence: list(u, 0, text)? })
             })?,
         }),
         3 => Answer::Artifact(Box::new(Artifact {

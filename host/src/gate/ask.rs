@@ -1,5 +1,7 @@
 //! How the gate asks.
 
+use std::collections::BTreeSet;
+
 use crate::artifact::Artifact;
 use crate::names::Commit;
 use crate::operation::{Kind, Operation};
@@ -29,6 +31,8 @@ pub struct Ask<'a> {
     pub pinned: Option<&'a Commit>,
     /// Who approved what is done, by role.
     pub approvers: &'a Approvers,
+    /// Who signed that this program runs elsewhere, where nobody can tell.
+    pub vouched: &'a BTreeSet<String>,
     /// Who watches.
     pub watcher: &'a dyn Watcher,
     /// When to stop.

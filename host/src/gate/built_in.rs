@@ -32,9 +32,26 @@ impl Asking<'_> {
     /// # Errors
     /// The outer error is a bug; the inner one says why there is no answer.
     pub async fn ask(self, operation: Operation) -> Result<Result<Answer, CallError>, Halt> {
+        self.gate().beside().perform(operation).await
+    }
+
+    /// Asks once, as what follows the `steps` steps of a pass.
+    ///
+    /// # Errors
+    /// As for [`Self::ask`].
+    pub async fn ask_after(
+        self,
+        steps: usize,
+        operation: Operation,
+    ) -> Result<Result<Answer, CallError>, Halt> {
+        let steps = u32::try_from(steps).unwrap_or(u32::MAX);
+        self.gate().following(steps).perform(operation).await
+    }
+
+    fn gate(self) -> Gate {
         let subject =
             Subject { principal: Principal::BuiltIn { built_in: self.built_in }, context: self.context };
-        let mut gate = Gate::new(
+        Gate::new(
             Arc::clone(self.policy),
             subject,
             self.log,
@@ -43,7 +60,5 @@ impl Asking<'_> {
             Interrupt::pair().1,
             1,
         )
-        .beside();
-        gate.perform(operation).await
     }
 }

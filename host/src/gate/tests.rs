@@ -274,13 +274,7 @@ async fn the_way_back_goes_on_without_a_journal() {
         source: ConfigName::parse("x").expect("a source"),
         entries: Vec::new(),
     });
-    let done = scene.gate.step(
-        1,
-        Kind::Change,
-        change,
-        Decision { allowed: true, policies: Vec::new(), reason: None },
-        Ok(Answer::Done),
-    );
+    let done = scene.gate.step(1, Kind::Change, change, Decision::permitted(Vec::new()), Ok(Answer::Done));
 
     let answer = scene.gate.undo(&done).await.expect("no halt");
 

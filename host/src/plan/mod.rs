@@ -11,9 +11,11 @@ use jiff::Timestamp;
 use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
+use crate::access::Access;
 use crate::canonical;
 use crate::fault::Fault;
 use crate::file::{open_regular, write_whole};
+use crate::identity::Identities;
 use crate::names::{Commit, Digest, Environment, ServiceName};
 use crate::policy::{Context, Principal};
 use crate::recording::Recording;
@@ -63,10 +65,30 @@ pub struct ServicePlan {
     pub made: Timestamp,
     /// Until when it may be applied.
     pub expires: Timestamp,
+    /// Where it would be applied.
+    pub identities: Identities,
     /// The operations with what was decided, found and wanted.
-    pub steps: Vec<Step>,
+    pub steps: Vec<PlannedStep>,
     /// What the host itself would do: the failure path, and what comes after a proved deploy.
-    pub foreseen: Vec<Step>,
+    pub foreseen: Vec<PlannedStep>,
+}
+
+/// A step, and what policy was asked about it: as `principal`, in the `context` of the plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedStep {
+    /// What was decided, found and wanted.
+    pub step: Step,
+    /// One for each thing that it touches.
+    pub requests: Vec<Access>,
+}
+
+impl PlannedStep {
+    /// Without how long it took, which is no part of a plan.
+    #[must_use]
+    pub fn of(step: &Step) -> Self {
+        Self { step: Step { duration_ms: 0, ..step.clone() }, requests: step.operation.accesses() }
+    }
 }
 
 /// As it is in a file: whoever changes a byte of it by accident is told.
@@ -157,7 +179,7 @@ impl ServicePlan {
     /// What a live run is bound to.
     #[must_use]
     pub fn recording(&self) -> Recording {
-        Recording::new(self.steps.clone())
+        Recording::new(self.steps.iter().map(|one| one.step.clone()).collect())
     }
 }
 

@@ -9,8 +9,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Plan, ServicePlan};
-use crate::approval::{Approvals, Counted};
+use crate::approval::{Approvals, Counted, OUTSIDE};
 use crate::fault::Fault;
+use crate::identity::Identities;
 use crate::leaves::{Leaf, differing};
 use crate::names::{Commit, Digest, Environment, ServiceName};
 use crate::operation::Kind;
@@ -95,8 +96,25 @@ struct ServiceShown {
     others: Vec<String>,
     /// What must be met before a live run.
     pending: Vec<String>,
+    /// Where it would be applied: registry, machines, engines, projects, clusters, sources of secrets.
+    places: Vec<PlaceShown>,
     /// What would be taken back if something failed, and what comes after a proved deploy.
     foreseen: Vec<String>,
+}
+
+/// Something that a plan is for, and that another one must not take the place of.
+#[derive(Serialize, JsonSchema)]
+struct PlaceShown {
+    /// As keys from the outside in: `runtimes.d601-k3s.cluster`.
+    what: String,
+    /// What it was when the plan was made.
+    is: String,
+}
+
+fn places(identities: &Identities) -> Vec<PlaceShown> {
+    let all = serde_json::to_value(identities).unwrap_or_default();
+    let place = |leaf: Leaf| Some(PlaceShown { what: leaf.path, is: leaf.after? });
+    differing(&Value::Null, &all).into_iter().filter_map(place).collect()
 }
 
 /// One change.
@@ -130,7 +148,7 @@ impl PlanShown {
             Ok(ServiceShown::new(plan, now, applied.map(|(run, _)| run)))
         };
         let services = plan.services.iter().map(service).collect::<Result<_, Fault>>()?;
-        let Approvals { counted: Counted { requester, approvers }, refused } = approvals;
+        let Approvals { counted: Counted { requester, approvers, vouched }, refused } = approvals;
         let by = |(role, names): (&'static str, &BTreeSet<String>)| {
             let shown = |signer: &String| ApprovalShown { role, signer: signer.clone() };
             names.iter().map(shown).collect::<Vec<_>>()
@@ -140,7 +158,7 @@ impl PlanShown {
             ok: true,
             plan: name.clone(),
             requester,
-            approvals: approvers.by_role().into_iter().flat_map(by).collect(),
+            approvals: approvers.by_role().into_iter().chain([(OUTSIDE, &vouched)]).flat_map(by).collect(),
             refused: refused.into_iter().map(|(file, why)| RefusedShown { file, why }).collect(),
             services,
         })
@@ -150,8 +168,14 @@ impl PlanShown {
 impl ServiceShown {
     fn new(plan: &ServicePlan, now: Timestamp, applied_by: Option<String>) -> Self {
         let named = |step: &Step| format!("{} {}", step.operation.name(), step.operation.target());
+        let recording = plan.recording();
         let (changes, others): (Vec<&Step>, Vec<&Step>) =
-            plan.steps.iter().partition(|step| step.kind == Kind::Change);
+            recording.steps().iter().partition(|step| step.kind == Kind::Change);
+        let unmet = Recording::unmet(recording.steps())
+            .map(|(step, reason)| format!("{}: {reason}", step.operation.name()));
+        let needed = recording.steps().iter().filter(|step| !step.verdict.needs.is_empty()).map(|step| {
+            format!("{}: policy permits it once approved by {}", named(step), step.verdict.needs.join(" or "))
+        });
         let plugin = match &plan.principal {
             Principal::Plugin { digest, .. } => digest.to_string(),
             Principal::BuiltIn { built_in } => built_in.as_str().to_owned(),
@@ -171,10 +195,9 @@ impl ServiceShown {
             override_desired: plan.override_desired.clone(),
             changes: changes.into_iter().map(ChangeShown::new).collect(),
             others: others.into_iter().map(named).collect(),
-            pending: Recording::unmet(&plan.steps)
-                .map(|(step, reason)| format!("{}: {reason}", step.operation.name()))
-                .collect(),
-            foreseen: plan.foreseen.iter().map(named).collect(),
+            pending: unmet.chain(needed).collect(),
+            places: places(&plan.identities),
+            foreseen: plan.foreseen.iter().map(|one| named(&one.step)).collect(),
         }
     }
 }
@@ -241,6 +264,9 @@ fn write(out: &mut String, shown: &PlanShown, style: Style) -> std::fmt::Result 
             for leaf in difference {
                 writeln!(out, "        {leaf}")?;
             }
+        }
+        for PlaceShown { what, is } in &one.places {
+            writeln!(out, "  for {what}: {is}")?;
         }
         for pending in &one.pending {
             writeln!(out, "  {} {pending}", style.paint("33", "pending"))?;

@@ -7,7 +7,7 @@ use super::parts::DIGEST_SOURCE;
 use super::{
     BuildPart, Decision, DeploymentPart, DesiredPart, ErrorPart, ExpectationPart, GuardPart, Looked, Mode,
     ObjectPart, PluginPart, PolicyPart, RegistryPart, Report, RollbackPart, RunPart, SCHEMA, SecretsPart,
-    SourcePart, StepDecision, StepOutcome, StepPart, TargetPart, VerificationPart, VerifiedPart, Whereabouts,
+    SourcePart, StepDecision, StepOutcome, StepPart, TargetPart, VerificationPart, VerifiedPart,
     retention_part,
 };
 use crate::answer::{Answer, CallError, Literal};
@@ -109,7 +109,7 @@ pub fn build(facts: &Facts<'_>, steps: &[Step], foreseen: &[Step], result: Resul
         runtime_secrets: steps.iter().find_map(secrets),
         verification: steps.iter().filter_map(verification).collect(),
         requires_supervisor_approval: operations().any(|operation| {
-            matches!(operation, Operation::RequireApproval { role } if role.as_str() == "supervisor")
+            matches!(operation, Operation::RequireApproval { roles } if roles.iter().any(|role| role.as_str() == "supervisor"))
         }),
         self_bootstrap_guard: steps.iter().find_map(guard),
         affected_runtime: affected,
@@ -247,14 +247,14 @@ fn secrets(step: &Step) -> Option<SecretsPart> {
 
 fn guard(step: &Step) -> Option<GuardPart> {
     let Operation::RequireOutside { .. } = &step.operation else { return None };
-    let judged = match &step.outcome {
-        Ok(Answer::Gate(state)) => Some(state),
+    let located = match &step.outcome {
+        Ok(Answer::Gate(state)) => state.located.as_ref(),
         _ => None,
     };
     Some(GuardPart {
         applies: true,
-        result: judged.map(|state| if state.met { Whereabouts::Outside } else { Whereabouts::Unknown }),
-        evidence: judged.map(|state| vec![state.reason.clone()]).unwrap_or_default(),
+        result: located.map(|located| located.result),
+        evidence: located.map(|located| located.evidence.clone()).unwrap_or_default(),
     })
 }
 
@@ -376,7 +376,7 @@ pub fn step_part(step: &Step, argv: Option<Vec<String>>) -> StepPart {
         operation: step.operation.name().to_owned(),
         kind: step.kind,
         target: step.operation.target(),
-        decision: StepDecision { allowed: step.verdict.allowed, policies: step.verdict.policies.clone() },
+        decision: StepDecision::from(&step.verdict),
         outcome,
         message,
         warning: None,

@@ -19,7 +19,7 @@ pub use parts::{
     BuildPart, DeploymentPart, DesiredPart, ErrorPart, ExpectationPart, GuardPart, LastDeployPart, Looked,
     ObjectPart, PluginPart, PolicyPart, RegistryPart, RollbackPart, RunPart, SecretsPart, SourcePart, State,
     StatePart, StepDecision, StepOutcome, StepPart, SupportedPart, TargetPart, VerificationPart,
-    VerifiedPart, Whereabouts,
+    VerifiedPart,
 };
 pub use retention::{RetentionPart, retention_part};
 pub use several::{SavedPart, Several};

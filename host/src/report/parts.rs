@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::answer::{CallError, Literal, SecretPresence};
+use crate::answer::{CallError, Literal, SecretPresence, Whereabouts};
 use crate::names::{Commit, Digest, Environment, ServiceName};
 use crate::operation::Kind;
 use crate::provenance::Provenance;
@@ -238,18 +238,6 @@ pub struct GuardPart {
     pub evidence: Vec<String>,
 }
 
-/// Where the requester runs, seen from the service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Whereabouts {
-    /// In what would be deployed.
-    Inside,
-    /// Not in it.
-    Outside,
-    /// Nobody can tell.
-    Unknown,
-}
-
 /// What the target says was deployed to it last, whoever did it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LastDeployPart {
@@ -372,6 +360,15 @@ pub struct StepDecision {
     pub allowed: bool,
     /// The policies that decided.
     pub policies: Vec<String>,
+    /// In a plan that is kept: it may only happen once somebody in one of these roles approved it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
+}
+
+impl From<&crate::policy::Decision> for StepDecision {
+    fn from(verdict: &crate::policy::Decision) -> Self {
+        Self { allowed: verdict.allowed, policies: verdict.policies.clone(), needs: verdict.needs.clone() }
+    }
 }
 
 /// Who knew how.

@@ -51,7 +51,7 @@ pub fn retention_part(step: &Step) -> Option<RetentionPart> {
         runtime: call.runtime.to_string(),
         images: call.names.iter().map(ImageName::to_string).collect(),
         keeps: call.keep,
-        decision: StepDecision { allowed: step.verdict.allowed, policies: step.verdict.policies.clone() },
+        decision: StepDecision::from(&step.verdict),
         outcome,
         removed: done.removed,
         message: error.or(done.left),

@@ -50,7 +50,13 @@ impl Host {
         first: &Environment,
         interrupt: &Interrupt,
     ) -> Result<(bool, String), Fault> {
-        let look = Request { environment: first.clone(), mode: Mode::Plan, compare: true, ..request.clone() };
+        let look = Request {
+            environment: first.clone(),
+            mode: Mode::Plan,
+            compare: true,
+            keep: false,
+            ..request.clone()
+        };
         let log = self.begin(&look)?;
         let looked = async {
             let made = self.prepared(Arc::clone(to), &look, &log, Arc::new(Unheard), interrupt.clone())?;

@@ -1,16 +1,23 @@
 //! A live run that is bound to what somebody saw: a plan on the terminal, or one in a file.
 
+use std::collections::BTreeSet;
+
+use futures_util::FutureExt;
 use jiff::Timestamp;
 
-use super::Run;
-use super::conclude::ended;
+use super::conclude::{ended, unidentified};
+use super::{Run, circumstances};
+use crate::answer::{Answer, CallError};
 use crate::approval::Counted;
 use crate::fault::Fault;
+use crate::gate::built_in::Asking;
+use crate::identity::{Identities, Scope};
 use crate::journal::OnFailure;
 use crate::names::Digest;
-use crate::plan::ServicePlan;
-use crate::policy::Principal;
-use crate::recording::Recording;
+use crate::operation::Operation;
+use crate::plan::{PlannedStep, ServicePlan};
+use crate::policy::{Approvers, BuiltIn, Principal};
+use crate::recording::{Recording, told};
 use crate::report::{Decision, RunResult};
 use crate::step::Step;
 
@@ -49,6 +56,14 @@ impl Agreed {
     }
 }
 
+/// A saved plan is not for what its names lead to now.
+pub(super) struct Misplaced {
+    /// What there is to say.
+    pub result: RunResult,
+    /// Whether another machine, engine or cluster is there, or none; not only other files.
+    pub elsewhere: bool,
+}
+
 impl Run<'_> {
     /// The same, with what was signed about the plan that it is bound to: policy and gates see who approved it.
     pub(super) fn approved(mut self, agreed: Option<&Agreed>) -> Result<Self, Fault> {
@@ -58,14 +73,17 @@ impl Run<'_> {
                 self.log.said(&format!("approved by {name} ({role})"))?;
             }
         }
+        for name in &counted.vouched {
+            self.log.said(&format!("{name} signed that this runs outside of what it deploys"))?;
+        }
         self.subject.context.approvers.clone_from(&counted.approvers);
+        self.vouched.clone_from(&counted.vouched);
         Ok(self)
     }
 
     /// What a pass found, as it can be kept.
-    pub(super) fn kept(&self, steps: &[Step], foreseen: &[Step]) -> ServicePlan {
+    pub(super) fn kept(&self, steps: &[Step], foreseen: &[Step], identities: Identities) -> ServicePlan {
         let now = Timestamp::now();
-        let timeless = |step: &Step| Step { duration_ms: 0, ..step.clone() };
         ServicePlan {
             service: self.request.service.clone(),
             environment: self.request.environment.clone(),
@@ -81,9 +99,70 @@ impl Run<'_> {
             made: now,
             // Whoever keeps it says until when.
             expires: now,
-            steps: steps.iter().map(timeless).collect(),
-            foreseen: foreseen.iter().map(timeless).collect(),
+            identities,
+            steps: steps.iter().map(PlannedStep::of).collect(),
+            foreseen: foreseen.iter().map(PlannedStep::of).collect(),
         }
+    }
+
+    /// Which machines, engines and clusters these steps go to; asked after the `passed` steps of a pass.
+    pub(super) async fn identified(&self, steps: &[Step], passed: usize) -> Result<Identities, CallError> {
+        let config = &self.host.config;
+        let asking = Asking {
+            policy: &self.host.policy,
+            built_in: BuiltIn::Plans,
+            context: circumstances(&config.zone, &self.host.requester, None, true),
+            far: &self.far,
+            log: self.log.clone().into(),
+        };
+        let operation = Operation::Identify(Scope::of(steps, config));
+        match asking.ask_after(passed, operation).boxed().await {
+            Ok(Ok(Answer::Identities(found))) => Ok(*found),
+            Ok(Ok(_)) => {
+                Err(CallError::Other("something else was answered; report this as a bug".to_owned()))
+            }
+            Ok(Err(error)) => Err(error),
+            Err(halt) => Err(CallError::Other(halt.to_string())),
+        }
+    }
+
+    /// Why a saved plan may not be applied here: a name leads to something else than when it was made.
+    pub(super) async fn misplaced(&self, agreed: Option<&Agreed>, passed: usize) -> Option<Misplaced> {
+        let Some(Agreed::Saved { plan, recording, .. }) = agreed else { return None };
+        let found = match self.identified(recording.steps(), passed).await {
+            Ok(found) if found == plan.identities => return None,
+            Ok(found) => found,
+            Err(error) => return Some(Misplaced { result: unidentified(&error), elsewhere: true }),
+        };
+        let elsewhere = found.places() != plan.identities.places();
+        let what = if elsewhere {
+            "the plan was made for another place"
+        } else {
+            "the Compose files are other ones now"
+        };
+        let message = format!("{what}: {}", told(&plan.identities, &found));
+        let result = refused("plan-runtime", message, "plan again, and have that reviewed");
+        Some(Misplaced { result, elsewhere })
+    }
+
+    /// Who could approve a plan, from the least that could be enough: in words, and as policy sees it.
+    pub(super) fn suppositions(&self) -> Vec<(String, Approvers)> {
+        let roles = &self.host.config.approvals.roles;
+        let all = |role: &str| {
+            let known = roles.iter().find(|(name, _)| name.as_str() == role).map(|(_, names)| names.clone());
+            known.filter(|names| !names.is_empty()).unwrap_or_else(|| BTreeSet::from(["somebody".to_owned()]))
+        };
+        let supposed = |names: &[&str]| {
+            let mut approvers = Approvers::default();
+            for role in names {
+                for signer in all(role) {
+                    approvers.add(role, signer);
+                }
+            }
+            (names.join(" and "), approvers)
+        };
+        let known = Approvers::default().by_role().map(|(role, _)| role);
+        known.iter().map(|role| supposed(&[role])).chain([supposed(&known)]).collect()
     }
 
     /// Why a saved plan may not be applied any more, whatever the targets are like; nobody was asked anything.

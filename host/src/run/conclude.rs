@@ -97,6 +97,23 @@ pub fn no_longer_fits(halt: Halt, steps: &[Step], agreed: Option<&Agreed>) -> Ru
     }
 }
 
+/// It is not known where a plan would be applied, or is.
+pub fn unidentified(error: &CallError) -> RunResult {
+    let message =
+        format!("a plan is for the machines that it was made for, and which those are is not known: {error}");
+    let result = match error {
+        CallError::Unreachable { retryable, .. } => {
+            let result = ended(Decision::InfraBlocked, error.code(), message, None);
+            if *retryable { result.again() } else { result }
+        }
+        CallError::Denied { .. } => ended(Decision::Denied, "denied", message, None)
+            .advising("ask a policy author for the permit that the message names"),
+        other => ended(Decision::Failed, other.code(), message, None)
+            .advising("mend what the message names, then run the same command again"),
+    };
+    result.noting(UNCHANGED)
+}
+
 /// The lock of the service could not be taken: somebody else deploys it, or there is no lock to take.
 pub fn locked(error: &CallError) -> RunResult {
     let result = match error {

@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::diagnosis::FarSide;
 use crate::engine::Engine;
 use crate::fault::Fault;
+use crate::identity::Scope;
 use crate::names::{Digest, Environment, RuntimeName, ServiceName, Shape};
 use crate::operation::{ListArtifacts, Operation};
 use crate::policy::{BuiltIn, Policy, Principal};
@@ -154,10 +155,16 @@ impl Inquiries {
             Operation::InstallRegistry,
             Operation::ListArtifacts(listed),
         ];
+        let everything = Scope {
+            engines: config.runtimes.keys().map(|name| (name.clone(), BTreeSet::new())).collect(),
+            clusters: config.clusters.keys().cloned().collect(),
+            ..Scope::default()
+        };
         let own = [
             (BuiltIn::Doctor, diagnoses),
             (BuiltIn::Registry, registry),
             (BuiltIn::Runs, runtimes().map(reads).collect()),
+            (BuiltIn::Plans, vec![Operation::Identify(everything)]),
         ];
         let by_itself = |built_in, environment, accesses| Inquiry {
             principal: Principal::BuiltIn { built_in },

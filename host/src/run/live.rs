@@ -35,8 +35,18 @@ impl Run<'_> {
         // What a gate held, or a missing way, was not looked at.
         let looked =
             !matches!(result.decision, Decision::Blocked | Decision::InfraBlocked | Decision::Interrupted);
-        if looked && let Err(halt) = agreed.map_or(Ok(()), |agreed| agreed.recording().fits(&recording)) {
-            result = no_longer_fits(halt, recording.steps(), agreed);
+        if looked {
+            let passed = recording.steps().len() + foreseen.len();
+            let misplaced = self.misplaced(agreed, passed).await;
+            let fits = agreed.map_or(Ok(()), |agreed| agreed.recording().fits(&recording));
+            // Elsewhere nothing can be as it was; and where something is otherwise, so is what a file makes of it.
+            result = match (misplaced, fits) {
+                (misplaced, Err(halt)) if !misplaced.as_ref().is_some_and(|one| one.elsewhere) => {
+                    no_longer_fits(halt, recording.steps(), agreed)
+                }
+                (Some(misplaced), _) => misplaced.result,
+                (None, _) => result,
+            };
         }
         if result.decision != Decision::Planned {
             released(held.unwrap_or_default()).await;

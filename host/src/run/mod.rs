@@ -20,6 +20,7 @@ mod tests;
 mod trial;
 mod wait;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::backend::Backend;
@@ -50,7 +51,7 @@ pub use bound::Agreed;
 use catalogue::republished;
 pub use catalogue::{repository, sourced};
 pub use circumstances::circumstances;
-use conclude::{conclude_observed, faulted, unsupported_environment, unsupported_service};
+use conclude::{conclude_observed, faulted, unidentified, unsupported_environment, unsupported_service};
 use services::pairs_of;
 
 pub use inquiry::{Inquiries, Inquiry};
@@ -79,6 +80,8 @@ pub struct Request {
     pub artifact: Option<Summary>,
     /// Whether what runs is held against it, and nothing is done.
     pub compare: bool,
+    /// Whether the plan is kept: it is bound to where it would be applied, and holds what policy permits once it is approved.
+    pub keep: bool,
 }
 
 /// Everything a run works with.
@@ -144,6 +147,8 @@ struct Run<'a> {
     subject: Subject,
     /// Whether the commit was verified in the environment that goes before.
     verified: Option<VerifiedPart>,
+    /// Who signed that this program runs elsewhere, where nobody can tell.
+    vouched: BTreeSet<String>,
     log: RunLog,
     far: Arc<FarSides>,
     audience: Arc<dyn Audience>,
@@ -179,7 +184,7 @@ impl Host {
             (policy.join(), opened)
         });
         let lost = |_| Fault::internal("policy", "the policies' thread ended early", "report this as a bug");
-        let policy = Arc::new(policy.map_err(lost)??);
+        let policy = Arc::new(policy.map_err(lost)??.counting(&config.approvals.roles));
         let (engine, ahead, journal) = opened?;
         Ok(Self {
             config,
@@ -314,6 +319,7 @@ impl Host {
             request,
             subject: self.subject(&loaded, request),
             verified: None,
+            vouched: BTreeSet::new(),
             loaded: Arc::new(loaded),
             descriptor,
             environment,
@@ -418,12 +424,17 @@ impl Run<'_> {
     /// One pass that changes nothing.
     async fn look(&self, backend: Backend) -> Result<Looked, Fault> {
         let mut passed = self.observing(backend).await?;
-        let result = self.observed(&mut passed)?;
-        let report = self.report(passed.gate.steps(), passed.gate.foreseen(), result);
+        let mut result = self.observed(&mut passed)?;
         let foreseen = passed.gate.foreseen().to_vec();
         let steps = passed.gate.into_steps();
-        let plan = (report.decision == Decision::Planned && self.request.mode == Mode::Plan)
-            .then(|| Box::new(self.kept(&steps, &foreseen)));
+        let mut plan = None;
+        if result.decision == Decision::Planned && self.request.keep {
+            match self.identified(&steps, steps.len() + foreseen.len()).await {
+                Ok(where_it_is) => plan = Some(Box::new(self.kept(&steps, &foreseen, where_it_is))),
+                Err(error) => result = unidentified(&error),
+            }
+        }
+        let report = self.report(&steps, &foreseen, result);
         Ok(Looked { report, recording: Some(Recording::new(steps)), plan })
     }
 
@@ -482,7 +493,8 @@ impl Run<'_> {
             self.host.config.limits.host_calls,
         );
         let gate = if self.request.mode == Mode::Live { gate.enforcing() } else { gate };
-        let gate = gate.pinned(self.host.pinned(self.request)?);
+        let gate = gate.pinned(self.host.pinned(self.request)?).vouched(self.vouched.clone());
+        let gate = if self.request.keep { gate.supposing(self.suppositions()) } else { gate };
         let (engine, loaded) = (Arc::clone(&self.host.engine), Arc::clone(&self.loaded));
         let asked = Asked {
             service: self.request.service.clone(),

@@ -116,7 +116,7 @@ mod tests {
             seq: 1,
             kind: operation.kind(true),
             operation,
-            verdict: Decision { allowed: true, policies: Vec::new(), reason: None },
+            verdict: Decision::permitted(Vec::new()),
             outcome: Ok(Answer::Done),
             before,
             desired: None,

@@ -46,7 +46,7 @@ pub struct EnvironmentRow {
 pub struct GateRow {
     /// What kind it is.
     pub gate: GateKind,
-    /// The role of who approves, the workloads that one must be outside of, or the secrets as `<source>/<key>`.
+    /// The roles of which one approves, the workloads that one must be outside of, or the secrets as `<source>/<key>`.
     pub of: Vec<String>,
     /// Why it is there, where that is said.
     pub reason: Option<String>,
@@ -71,7 +71,9 @@ pub enum GateKind {
 impl GateRow {
     fn of(operation: &Operation) -> Option<Self> {
         let (gate, of, reason) = match operation {
-            Operation::RequireApproval { role } => (GateKind::Approval, vec![role.to_string()], None),
+            Operation::RequireApproval { roles } => {
+                (GateKind::Approval, roles.iter().map(ToString::to_string).collect(), None)
+            }
             Operation::RequireOutside { workloads } => {
                 (GateKind::Outside, workloads.iter().map(ToString::to_string).collect(), None)
             }

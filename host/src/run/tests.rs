@@ -28,6 +28,7 @@ fn request(mode: Mode) -> Request {
         override_desired: None,
         artifact: None,
         compare: false,
+        keep: false,
     }
 }
 
@@ -37,7 +38,7 @@ fn step(operation: Operation, outcome: Result<Answer, CallError>) -> Step {
         seq: 1,
         kind: operation.kind(true),
         operation,
-        verdict: Verdict { allowed: true, policies: Vec::new(), reason: None },
+        verdict: Verdict::permitted(Vec::new()),
         outcome,
         before: None,
         desired: None,
@@ -163,11 +164,12 @@ fn what_was_verified_before_the_last_change_proves_nothing() {
 #[test]
 fn decisions_in_the_order_of_their_weight() {
     let hold = Operation::Hold { reason: "not yet".to_owned() };
-    let gate = GateState { met: false, reason: "not yet".to_owned(), secrets: None };
+    let gate = GateState::new(false, "not yet".to_owned());
     let pending = step(hold.clone(), Ok(Answer::Gate(gate)));
     let mut denied =
         step(hold.clone(), Err(CallError::Denied { reason: "no".to_owned(), policies: Vec::new() }));
-    denied.verdict = Verdict { allowed: false, policies: Vec::new(), reason: Some("no".to_owned()) };
+    denied.verdict =
+        Verdict { allowed: false, reason: Some("no".to_owned()), ..Verdict::permitted(Vec::new()) };
     let missing = step(hold.clone(), Err(CallError::NotFound("gone".to_owned())));
     let unreachable = step(hold, Err(CallError::Unavailable("down".to_owned())));
     let decided = |mode, steps: &[&Step]| {

@@ -40,7 +40,7 @@ impl Plugin for CodeQueueMgr {
     }
 
     fn deploy(request: &Request) -> Result<(), Failure> {
-        require_approval("supervisor")?;
+        require_approval(&["supervisor"])?;
         require_outside(&INSIDE)?;
         require_pinned()?;
         MAIN_SERVER.deploy(request)?;

@@ -1,5 +1,5 @@
 //! Code Queue: what runs tasks, among them those that deploy. Only its slice in dev can be deployed, as a whole, by somebody
-//! outside of it whom a supervisor has approved; there is nothing to plan or approve for prod.
+//! outside of it whom a supervisor or an operator has approved; there is nothing to plan or approve for prod.
 
 use plugin_sdk::shape::{KubernetesService, unidesk_user_service};
 use plugin_sdk::{Environment, Failure, Plugin, Request, Source, require_approval, require_outside};
@@ -41,7 +41,7 @@ impl Plugin for CodeQueue {
     }
 
     fn deploy(request: &Request) -> Result<(), Failure> {
-        require_approval("supervisor")?;
+        require_approval(&["supervisor", "operator"])?;
         require_outside(&INSIDE)?;
         DEV.deploy(request)
     }

@@ -23,7 +23,7 @@ impl Plugin for K3sctlAdapter {
     }
 
     fn deploy(request: &Request) -> Result<(), Failure> {
-        require_approval("supervisor")?;
+        require_approval(&["supervisor"])?;
         hold(HELD)?;
         D601.deploy(request)
     }

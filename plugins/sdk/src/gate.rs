@@ -32,12 +32,13 @@ pub fn only_validates(request: &Request) -> Result<(), Failure> {
     ))
 }
 
-/// Somebody with this role must have approved exactly this deploy.
+/// Somebody with one of these roles must have approved exactly this deploy.
 ///
 /// # Errors
 /// Whatever the host refuses.
-pub fn require_approval(role: &str) -> Result<(), Failure> {
-    Ok(guard::require_approval(role)?)
+pub fn require_approval(roles: &[&str]) -> Result<(), Failure> {
+    let roles: Vec<String> = roles.iter().map(|&role| role.to_owned()).collect();
+    Ok(guard::require_approval(&roles)?)
 }
 
 /// The desired state must name a commit of this service for this environment.

@@ -98,7 +98,7 @@ fn intents(host: &Host, operations: &[Operation]) -> Result<Samples> {
         .iter()
         .find(|operation| operation.kind(false) == Kind::Change)
         .ok_or("the plan has no change")?;
-    let verdict = Decision { allowed: true, policies: Vec::new(), reason: None };
+    let verdict = Decision::permitted(Vec::new());
     let mut seq = 0;
     sample::alone(SAMPLES, || {
         seq += 1;

@@ -92,6 +92,7 @@ pub fn request(mode: Mode) -> Result<Request> {
         override_desired: None,
         artifact: None,
         compare: false,
+        keep: false,
     })
 }
 

@@ -6,32 +6,33 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use e2e::{Run, SampleImage, Settings, Stage, commit};
+use e2e::people::{People, keygen};
+use e2e::{Run, Running, SampleImage, Settings, Stage, commit};
+use lab::project::CODE_QUEUE_MGR;
 use serde_json::{Value, json};
 
 /// A service whose live deploys need a supervisor.
 const SERVICE: &str = "code-queue-mgr";
 
-/// Ann asks, Bob is a supervisor, Eve is known and nothing else, Mallory is not known.
+/// Ann asks.
 struct Scene {
     stage: Stage,
+    people: People,
     plan: String,
+    commit: String,
 }
 
 impl Scene {
     fn set(name: &str) -> Self {
-        let tables = "\n[catalog]\ndesired = \"deploy.json\"\n\n[approvals]\nallowed-signers = \"allowed_signers\"\n\
-                      roles.supervisor = [\"bob@example\", \"ann@example\"]\n";
-        let stage = Stage::with(Settings { tables: tables.to_owned(), ..Settings::default() });
-        let scene = Self { plan: stage.folder().join("mgr.plan").display().to_string(), stage };
-        let known: Vec<String> = ["ann", "bob", "eve"].map(|name| scene.key(name)).to_vec();
-        scene.key("mallory");
-        fs::write(scene.file("allowed_signers"), known.concat()).expect("allowed_signers");
+        let tables = format!("\n[catalog]\ndesired = \"deploy.json\"\n{}", People::TABLE);
+        let stage = Stage::with(Settings { tables, ..Settings::default() });
         let commit = commit(name);
+        let plan = stage.folder().join("mgr.plan").display().to_string();
+        let scene = Self { people: People::at(stage.folder()), plan, stage, commit: commit.clone() };
         scene.stage.publish(&SampleImage::new(SERVICE, &commit));
         fs::write(scene.file("deploy.json"), json!({ "prod": { SERVICE: commit } }).to_string())
             .expect("deploy.json");
-        let run = scene.planned("mgr.plan", &["--key", &scene.private("ann")]);
+        let run = scene.planned("mgr.plan", &["--key", &scene.people.key("ann")]);
         assert_eq!(run.outcome(), (0, "planned".to_owned()), "{run:?}");
         scene
     }
@@ -44,13 +45,6 @@ impl Scene {
         self.file(name).display().to_string()
     }
 
-    /// A new key; its line of `allowed_signers`.
-    fn key(&self, name: &str) -> String {
-        keygen(&["-q", "-t", "ed25519", "-N", "", "-C", name, "-f", &self.private(name)], None);
-        let public = fs::read_to_string(self.file(&format!("{name}.pub"))).expect("a public key");
-        format!("{name}@example {public}")
-    }
-
     fn planned(&self, file: &str, flags: &[&str]) -> Run {
         let file = self.private(file);
         let plan = ["deploy", "plan", "--service", SERVICE, "--output", "json", "--out", &file];
@@ -58,7 +52,7 @@ impl Scene {
     }
 
     fn approve(&self, by: &str, flags: &[&str]) -> Run {
-        let key = self.private(by);
+        let key = self.people.key(by);
         let approve = ["deploy", "approve", &self.plan, "--role", "supervisor", "--key", &key];
         self.stage.host(&[&approve, flags].concat())
     }
@@ -74,10 +68,12 @@ impl Scene {
         approvals.iter().map(|one| format!("{} {}", one["role"], one["signer"]).replace('"', "")).collect()
     }
 
-    /// What came of the gate that waits for approvals, when the plan is applied; another gate holds it in any case.
-    fn gate(&self) -> (String, String) {
-        let run = self.stage.host(&["deploy", "apply", &self.plan, "--run-now", "--output", "json"]);
-        assert_eq!(run.outcome(), (3, "blocked".to_owned()), "{run:?}");
+    fn apply(&self) -> Run {
+        self.stage.host(&["deploy", "apply", &self.plan, "--run-now", "--output", "json"])
+    }
+
+    /// What came of the gate that waits for approvals.
+    fn gate(run: &Run) -> (String, String) {
         let steps = run.json()["services"][0]["steps"].as_array().cloned().unwrap_or_default();
         let gate = steps.iter().find(|step| step["operation"] == "guard.require-approval").expect("the gate");
         let text = |key: &str| gate[key].as_str().unwrap_or_default().to_owned();
@@ -106,10 +102,8 @@ impl Scene {
         change(&mut statement);
         let file = self.file("mgr.plan.by-hand.json");
         fs::write(&file, statement.to_string()).expect("a statement");
-        keygen(
-            &["-q", "-Y", "sign", "-n", namespace, "-f", &self.private(by), &file.display().to_string()],
-            None,
-        );
+        let (key, shown) = (self.people.key(by), file.display().to_string());
+        assert!(keygen(&["-q", "-Y", "sign", "-n", namespace, "-f", &key, &shown], None));
         file
     }
 
@@ -118,30 +112,23 @@ impl Scene {
         assert_eq!(self.approvers(), [""; 0], "{words}");
         let refused = self.show()["refused"].clone();
         assert!(refused.to_string().contains(words), "{words}: {refused}");
-        assert_eq!(self.gate().0, "pending", "{words}");
+        let run = self.apply();
+        assert_eq!(run.outcome(), (3, "blocked".to_owned()), "{run:?}");
+        assert_eq!(Self::gate(&run).0, "pending", "{words}");
         fs::remove_file(file).expect("a statement");
         let _ = fs::remove_file(file.with_extension("json.sig"));
     }
-}
-
-fn keygen(arguments: &[&str], input: Option<&Path>) -> bool {
-    let stdin = input.map_or_else(Stdio::null, |path| fs::File::open(path).expect("a file").into());
-    let mut command = Command::new("ssh-keygen");
-    command.args(arguments).stdin(stdin).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().expect("ssh-keygen").success()
 }
 
 #[test]
 fn a_supervisor_who_did_not_ask_for_it_approves_a_plan() {
     let scene = Scene::set("approved by a supervisor");
     assert_eq!(scene.show()["requester"], "ann@example");
-    assert_eq!(scene.gate().0, "pending");
+    assert_eq!(scene.apply().outcome(), (3, "blocked".to_owned()));
 
     let run = scene.approve("bob", &["--comment", "looked at it with Ann"]);
     assert_eq!(run.code, 0, "{run:?}");
     assert_eq!(scene.approvers(), ["supervisor bob@example"]);
-    let met = ("met".to_owned(), "approved by bob@example (supervisor)".to_owned());
-    assert_eq!(scene.gate(), met);
 
     // The same program that others use accepts it.
     let [file] = scene.statements("supervisor").try_into().expect("one statement");
@@ -150,10 +137,6 @@ fn a_supervisor_who_did_not_ask_for_it_approves_a_plan() {
     let verify =
         ["-Y", "verify", "-n", "host-approval", "-I", "bob@example", "-f", &signers, "-s", &signature];
     assert!(keygen(&verify, Some(&file)));
-    let runs = scene.stage.host(&["runs", "list", "--journal", "--output", "json"]).json();
-    let shown = scene.stage.host(&["runs", "show", runs["runs"][0]["id"].as_str().expect("a run")]);
-    assert!(shown.stdout.contains("approved by bob@example (supervisor)"), "{shown:?}");
-
     // And so does one by a key that is in an agent only, and one that was signed by hand.
     fs::remove_file(&file).expect("a statement");
     let socket = scene.private("agent");
@@ -163,7 +146,7 @@ fn a_supervisor_who_did_not_ask_for_it_approves_a_plan() {
         .spawn()
         .expect("ssh-agent");
     e2e::line::until("the agent listens", || Path::new(&socket).exists());
-    let add = ["-q", &scene.private("bob")];
+    let add = ["-q", &scene.people.key("bob")];
     assert!(
         Command::new("ssh-add").args(add).env("SSH_AUTH_SOCK", &socket).status().expect("ssh-add").success()
     );
@@ -179,6 +162,35 @@ fn a_supervisor_who_did_not_ask_for_it_approves_a_plan() {
     fs::remove_file(&file).expect("a statement");
     scene.by_hand("bob", "host-approval", |_| {});
     assert_eq!(scene.approvers(), ["supervisor bob@example"]);
+
+    // What is approved is this plan, for what the Compose file says now.
+    let compose = scene.file("docker-compose.yml");
+    let reviewed = fs::read_to_string(&compose).expect("the Compose file");
+    let service = format!("  {SERVICE}:\n");
+    assert!(reviewed.contains(&service), "{reviewed}");
+    let edited = reviewed.replace(&service, &format!("{service}    labels: {{ edited: by-hand }}\n"));
+    fs::write(&compose, edited).expect("the Compose file");
+    let run = scene.apply();
+    assert_eq!(run.outcome(), (5, "stale".to_owned()), "{run:?}");
+    let error = &run.json()["services"][0]["error"];
+    assert_eq!(error["code"], "plan-runtime", "{run:?}");
+    let message = error["message"].as_str().unwrap_or_default();
+    let words = "the Compose files are other ones now: runtimes.main-server.services.code-queue-mgr: ";
+    assert!(message.contains(words), "{message}");
+    assert!(Running::of_service(scene.stage.project(), &CODE_QUEUE_MGR).is_err(), "nothing was started");
+    fs::write(&compose, reviewed).expect("the Compose file");
+
+    let run = scene.apply();
+    assert_eq!(run.outcome(), (0, "deployed".to_owned()), "{run:?}");
+    assert_eq!(Scene::gate(&run), ("met".to_owned(), "approved by bob@example (supervisor)".to_owned()));
+    let running = Running::of_service(scene.stage.project(), &CODE_QUEUE_MGR).expect("what runs");
+    assert!(running.is(&scene.commit), "{running:?}");
+    let id = run.json()["services"][0]["run"]["id"].clone();
+    let shown = scene.stage.host(&["runs", "show", id.as_str().expect("a run")]);
+    assert!(shown.stdout.contains("approved by bob@example (supervisor)"), "{shown:?}");
+    let run = scene.apply();
+    assert_eq!(run.outcome(), (5, "stale".to_owned()), "{run:?}");
+    assert_eq!(run.json()["services"][0]["error"]["code"], "plan-used", "{run:?}");
 }
 
 #[test]
@@ -227,4 +239,44 @@ fn what_does_not_count_says_why() {
     let run = scene.approve("bob", &[]);
     assert_eq!(run.code, 3, "{run:?}");
     assert!(run.stderr.contains("nobody signed for having asked"), "{run:?}");
+}
+
+#[test]
+fn what_policy_permits_once_approved_is_planned_before_that() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let policies = e2e::policies(folder.path(), |_, content| content);
+    let example = lab::paths::policies().join("examples/four-eyes/four-eyes.cedar");
+    fs::copy(example, policies.join("four-eyes.cedar")).expect("an example");
+    let stage = Stage::with(Settings {
+        tables: format!("\n[catalog]\ndesired = \"deploy.json\"\n{}", People::TABLE),
+        policies: Some(policies),
+        ..Settings::default()
+    });
+    let people = People::at(stage.folder());
+    let commit = stage.published("by two people");
+    let desired = json!({ "prod": { e2e::SERVICE: commit } }).to_string();
+    fs::write(stage.folder().join("deploy.json"), desired).expect("deploy.json");
+    let run = stage.deploy(&commit, &["--run-now"]);
+    assert_eq!(run.outcome(), (3, "denied".to_owned()), "nobody deploys alone: {run:?}");
+
+    let file = stage.folder().join("prod.plan").display().to_string();
+    let key = people.key("ann");
+    let run = stage.host(&["deploy", "plan", "--output", "json", "--out", &file, "--key", &key]);
+    assert_eq!(run.outcome(), (0, "planned".to_owned()), "{run:?}");
+    let shown = stage.host(&["deploy", "show", &file, "--output", "json"]).json();
+    let pending = shown["services"][0]["pending"].as_array().cloned().unwrap_or_default();
+    let words = "compose.activate main-server/project-manager: policy permits it once approved by operator or supervisor";
+    assert!(pending.contains(&json!(words)), "{pending:?}");
+    let apply = || stage.host(&["deploy", "apply", &file, "--run-now", "--output", "json"]);
+    let run = apply();
+    assert_eq!(run.outcome(), (3, "denied".to_owned()), "{run:?}");
+    assert!(run.json()["services"][0]["error"]["message"].to_string().contains("four-eyes"), "{run:?}");
+    assert_eq!(stage.running(), None, "nothing was started");
+
+    let key = people.key("otto");
+    let run = stage.host(&["deploy", "approve", &file, "--role", "operator", "--key", &key]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let run = apply();
+    assert_eq!(run.outcome(), (0, "deployed".to_owned()), "{run:?}");
+    assert_eq!(stage.running(), Some(commit));
 }

@@ -83,7 +83,7 @@ fn what_was_shown_is_what_happens_and_it_happens_once() {
     );
     let text = scene.stage.host(&["deploy", "show", &scene.file]);
     insta::with_settings!({ filters => vec![
-        (r"[0-9a-f]{64}", "[digest]"),
+        (r"[0-9a-f]{64}", "[digest]"), (r"engine: \S+", "engine: [id]"),
         (r"sha256:[0-9a-f]{5},", "sha256:[short],"), (r"[0-9a-f]{40}", "[commit]"), (r"[0-9]{4}-[0-9T:.Z-]+", "[time]"), (r"by [a-z0-9_-]+ at", "by [operator] at"),
         (r"[0-9a-f]{12}", "[short]"), (r"length: [0-9]+", "length: [n]"),
     ] }, { insta::assert_snapshot!("shown", scene.stage.stable(&text.stdout)); });

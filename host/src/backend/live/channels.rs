@@ -142,6 +142,19 @@ impl Channels {
         Err(also(why.into(), cause.message()))
     }
 
+    /// What `via` is told to be in the configuration, and the key that the machine there proved to have.
+    ///
+    /// # Errors
+    /// As for [`Self::machine`].
+    pub async fn identity(&self, via: &ConfigName) -> Result<(String, String), CallError> {
+        let host = self.host(via)?;
+        let connection = self.connection(host, via).await?;
+        let key = connection.host_key().ok_or_else(|| {
+            CallError::Other(format!("ssh does not say which key {via} has; OpenSSH 8 or later does"))
+        })?;
+        Ok((host.config.destination.to_string(), key))
+    }
+
     async fn forwarded(&self, via: &ConfigName, target: Target) -> Result<LocalEnd, CallError> {
         let host = self.host(via)?;
         let connection = self.connection(host, via).await?;

@@ -7,6 +7,7 @@ mod diagnose;
 pub mod fuzzing;
 mod redact;
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -104,15 +105,45 @@ impl Compose {
         let argv = self.config_argv(&call.service);
         let finished = self.run(&argv, &made_up, None).await?;
         if !finished.success {
-            let said = self
-                .said(&finished, &argv)
-                .await
-                .unwrap_or_else(|| format!("it {} and said nothing", finished.ending));
-            let cause = CallError::Mismatch(format!("Compose cannot resolve {}: {said}", self.files_shown()));
-            return Err(self.or_missing(cause).await);
+            return Err(self.unresolved(&finished, &argv).await);
         }
         check::service(&finished.stdout, call, &made_up, &self.secrets(&argv).await)
             .map_err(|why| CallError::Mismatch(format!("{}: {why}", self.files_shown())))
+    }
+
+    /// What the files say of each of `services`, as Compose's own hash: another one where anything of it is otherwise.
+    ///
+    /// # Errors
+    /// `Mismatch` where Compose cannot resolve the files; as for [`Self::check`].
+    pub async fn hashes(
+        &self,
+        services: &[&ComposeService],
+    ) -> Result<BTreeMap<ComposeService, String>, CallError> {
+        let names: Vec<&str> = services.iter().map(|service| service.as_str()).collect();
+        let argv = self.argv(&["config", "--hash", &names.join(",")]);
+        let finished = self.run(&argv, &[], None).await?;
+        if !finished.success {
+            return Err(self.unresolved(&finished, &argv).await);
+        }
+        let text = String::from_utf8_lossy(&finished.stdout);
+        let hash = |service: &&ComposeService| {
+            let line =
+                text.lines().find_map(|line| line.strip_prefix(service.as_str())?.strip_prefix(' '))?;
+            Some(((*service).clone(), plain(line.trim(), SHOWN)))
+        };
+        let hashes: BTreeMap<_, _> = services.iter().filter_map(hash).collect();
+        if hashes.len() < services.len() {
+            let what = format!("{}: Compose gives no hash of {}", self.files_shown(), names.join(", "));
+            return Err(CallError::Mismatch(what));
+        }
+        Ok(hashes)
+    }
+
+    async fn unresolved(&self, finished: &Finished, argv: &[OsString]) -> CallError {
+        let said = self.said(finished, argv).await;
+        let said = said.unwrap_or_else(|| format!("it {} and said nothing", finished.ending));
+        let cause = CallError::Mismatch(format!("Compose cannot resolve {}: {said}", self.files_shown()));
+        self.or_missing(cause).await
     }
 
     /// Recreates `service` from what its image name and its env file say now. Not to be given up half-way: it runs in a

@@ -37,6 +37,7 @@ use trouble::{bounded, docker_at, failed, strange, unpulled};
 
 use crate::answer::CallError;
 use crate::artifact::Identity;
+use crate::backend::live::whereabouts::Neighbour;
 use crate::config::Limits;
 use crate::names::{ComposeService, ContainerName, Digest};
 use crate::words::quoted;
@@ -71,6 +72,7 @@ pub struct Engine {
     docker: Docker,
     socket: Arc<Path>,
     address: String,
+    id: String,
     store: ImageStore,
     within: Duration,
 }
@@ -112,7 +114,20 @@ impl Engine {
             matches!(pair.as_slice(), [key, value] if key == "driver-type" && value.starts_with("io.containerd."))
         });
         let store = if containerd { ImageStore::Containerd } else { ImageStore::Classic };
-        Ok(Self { docker, socket, address: address.to_owned(), store, within })
+        Ok(Self {
+            docker,
+            socket,
+            address: address.to_owned(),
+            id: info.id.unwrap_or_default(),
+            store,
+            within,
+        })
+    }
+
+    /// Its own id, for as long as its storage is.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
     /// The address it was reached at; also right as `DOCKER_HOST`.
@@ -228,6 +243,16 @@ impl Engine {
             .collect();
         found.sort();
         Ok(found)
+    }
+
+    /// All containers that run.
+    ///
+    /// # Errors
+    /// `Unavailable`, or what the engine answered.
+    pub async fn running(&self) -> Result<Vec<Neighbour>, CallError> {
+        let options = ListContainersOptionsBuilder::new().build();
+        let listed = self.call("listing the containers", self.docker.list_containers(Some(options))).await?;
+        Ok(listed.into_iter().map(facts::neighbour).collect())
     }
 
     /// Removes the containers of `service` that Compose made and never started. It does not find its way among them: with

@@ -21,6 +21,7 @@ pub mod fuzzing {
 }
 mod health;
 mod http;
+mod identify;
 mod inside;
 mod installation;
 mod installing;
@@ -36,11 +37,13 @@ mod site;
 pub mod ssh;
 #[cfg(test)]
 mod testing;
+mod whereabouts;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use serde_json::Value;
 use tokio::sync::Notify;
 
@@ -61,6 +64,7 @@ use inside::Inside;
 use installing::Installing;
 use kubernetes::{Loss, Proxied, Synced};
 pub use machine::Lock;
+pub(super) use whereabouts::located_offline;
 
 /// Longest that a look at what was there before waits for it to be well, in seconds.
 const BRIEF: u64 = 3;
@@ -204,6 +208,10 @@ impl FarSides {
                     }
                 };
                 Ok(Answer::Runs(stoppable(ask, told).await?))
+            }
+            Operation::Identify(scope) => {
+                let found = stoppable(ask, identify::identify(&self.to, scope).boxed()).await?;
+                Ok(Answer::Identities(Box::new(found)))
             }
             Operation::Diagnose(far_side) => {
                 let found = stoppable(ask, Box::pin(self.diagnose(far_side))).await?;
@@ -371,7 +379,7 @@ impl FarSides {
 }
 
 /// Ends a read that an interrupt should not have to wait for.
-async fn stoppable<T>(
+pub(super) async fn stoppable<T>(
     ask: &Ask<'_>,
     work: impl Future<Output = Result<T, CallError>>,
 ) -> Result<T, CallError> {

@@ -131,6 +131,12 @@ impl Sources {
         }
     }
 
+    /// Kind and place of `source`, for a deploy to `runtime`; nothing where it is not configured.
+    #[must_use]
+    pub fn words(&self, source: &ConfigName, runtime: &RuntimeName) -> Option<String> {
+        self.place(source, runtime).map(|place| place.words(true))
+    }
+
     fn place(&self, source: &ConfigName, runtime: &RuntimeName) -> Option<Place> {
         let configured = self.configured.get(source).cloned().map(Place::Configured);
         configured.or_else(|| Some(Place::Controlled(runtime.clone(), self.controlled.get(runtime)?.clone())))
@@ -263,13 +269,12 @@ impl Asked<'_> {
             None => reason,
         };
         GateState {
-            met,
-            reason: plain(&reason, REASON),
             secrets: Some(SecretsFound {
                 source: plain(&format!("{}: {words}", self.source), REASON),
                 keys,
                 warning: warning.map(|warning| plain(&warning, REASON)),
             }),
+            ..GateState::new(met, plain(&reason, REASON))
         }
     }
 }

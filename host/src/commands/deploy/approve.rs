@@ -32,7 +32,7 @@ pub struct ApproveArgs {
     /// The plan that `host deploy plan --out` wrote
     #[arg(value_name = "PLAN")]
     plan: PathBuf,
-    /// As what: supervisor, operator
+    /// As what: supervisor, operator; outside says that it is applied from outside of what it deploys, where that does not show
     #[arg(long, value_name = "ROLE")]
     role: String,
     /// Key to sign with: a private key, or the public one of a key in an agent

@@ -45,6 +45,7 @@ impl ChosenArgs {
             override_desired: None,
             artifact: None,
             compare: false,
+            keep: false,
         };
         Ok(wanted.triples(desired)?.into_iter().map(request).collect())
     }

@@ -58,7 +58,7 @@ pub async fn run(args: &PlanArgs, global: &Global) -> Result<u8, Fault> {
     let mode = if args.offline { Mode::DryRun } else { Mode::Plan };
     let requests = args.chosen.requests(args.env.as_deref(), &host, mode)?;
     if let Some(out) = &args.out {
-        let how = |request: Request| Request { on_failure: args.on_failure.into(), ..request };
+        let how = |request: Request| Request { on_failure: args.on_failure.into(), keep: true, ..request };
         let requests = requests.into_iter().map(how).collect();
         return saved::save(&host, requests, out, args.expires_in, args.key.as_deref(), global.output).await;
     }

@@ -101,6 +101,7 @@ pub(super) async fn apply(
             override_desired: plan.override_desired.clone(),
             artifact: None,
             compare: false,
+            keep: false,
         },
         agreed: Some(Agreed::saved(&name, plan, known.clone())),
     };

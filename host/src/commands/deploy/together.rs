@@ -84,7 +84,7 @@ pub(super) async fn unsettled(
     interrupt: &Interrupt,
 ) -> (Vec<Report>, Vec<Request>) {
     // In the mode of the request: where a gate is not met, a live one asks nobody, and neither does this.
-    let compared = |request: &Request| Request { compare: true, ..request.clone() };
+    let compared = |request: &Request| Request { compare: true, keep: false, ..request.clone() };
     let compared: Vec<Request> = requests.iter().map(compared).collect();
     let Looked { reports, .. } = run(host, compared, Mode::Plan, interrupt).await;
     let (mut settled, mut rest) = (Vec::new(), Vec::new());

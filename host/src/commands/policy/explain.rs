@@ -125,6 +125,7 @@ pub async fn run(args: &ExplainArgs, global: &Global) -> Result<u8, Fault> {
         override_desired: None,
         artifact: None,
         compare: false,
+        keep: false,
     };
     let host = global.host()?;
     let done = host.deploy(&request, None, Arc::new(Console::new(mode)), Interrupt::pair().1).await?;

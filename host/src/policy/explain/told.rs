@@ -71,6 +71,7 @@ fn proposal(group: &[&Denial]) -> Vec<String> {
             BuiltIn::Doctor => (format!("host doctor may {what} what deploys go through."), ""),
             BuiltIn::Registry => (format!("host registry may {what}."), ""),
             BuiltIn::Runs => ("host runs may read which deploys a runtime tells of.".to_owned(), ""),
+            BuiltIn::Plans => ("a plan in a file is for the machines that it was made for.".to_owned(), ""),
             BuiltIn::Retention => (
                 format!("After a deploy the host may {what} of earlier deploys."),
                 " when { resource in context.environment }",

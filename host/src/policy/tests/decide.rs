@@ -44,7 +44,7 @@ fn without_activation() -> Folder {
 fn an_owner_may() {
     let decision = Folder::new().load().decide(&retag());
     let policies = vec!["owner-activates-compose".to_owned()];
-    assert_eq!(decision, Decision { allowed: true, policies, reason: None });
+    assert_eq!(decision, Decision::permitted(policies));
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn several_denials_with_different_reasons_are_all_told() {
 #[test]
 fn where_nothing_is_asked_nothing_is_denied() {
     let decision = Folder::new().load().decide_all(&[]);
-    assert_eq!(decision, Decision { allowed: true, policies: Vec::new(), reason: None });
+    assert_eq!(decision, Decision::permitted(Vec::new()));
 }
 
 #[test]

@@ -98,6 +98,7 @@ fn an_owner_of_everything_may_do_everything_and_take_it_back() {
         Action::InstallRegistry,
         Action::ListArtifacts,
         Action::ReadRuns,
+        Action::Identify,
         Action::RemoveImage,
     ];
     let tried = |action: &Action| elsewhere.contains(action) || actions.contains(action);

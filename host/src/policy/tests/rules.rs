@@ -134,7 +134,7 @@ forbid (principal, action, resource)
 when { context.environment == Environment::"prod" };"#,
     );
     // Which of the host's own questions is told of is Cedar's choice, and another one each time.
-    let complaint = ["readRuns", "inspectRegistry", "installRegistry", "listArtifacts"]
+    let complaint = ["readRuns", "inspectRegistry", "installRegistry", "listArtifacts", "identify"]
         .into_iter()
         .fold(folder.complaint(), |complaint, action| complaint.replace(action, "diagnose"));
     insta::assert_snapshot!(complaint, @r#"

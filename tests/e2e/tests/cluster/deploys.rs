@@ -117,7 +117,7 @@ fn cluster_rights_that_are_revoked_in_a_rollout_are_named() {
     let shipped = |name: &str| {
         std::fs::read_to_string(paths::policies().join("kubernetes").join(name)).expect("a manifest")
     };
-    let all = format!("{}---\n{}", shipped("unidesk-dev.yaml"), shipped("nodes.yaml"));
+    let all = format!("{}---\n{}", shipped("unidesk-dev.yaml"), shipped("cluster.yaml"));
     let kubeconfig = scene.cluster.kubeconfig_of_account(NAMESPACE, "host", &all).expect("an account");
     scene.use_kubeconfig(&std::fs::read_to_string(kubeconfig).expect("a kubeconfig"));
     let (commit, _) = scene.published("is not let in", |image| image.behaviour(Behaviour::NeverReady));

@@ -7,12 +7,14 @@
     reason = "a scene that cannot be set is a failed test"
 )]
 
+mod approved;
 mod asked;
 mod deploys;
 mod doctor;
 mod drift;
 mod first;
 mod import;
+mod inside;
 mod lease;
 mod patch;
 mod proxied;

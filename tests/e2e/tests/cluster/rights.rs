@@ -27,7 +27,7 @@ fn cluster_the_shipped_rights_are_enough_and_a_missing_one_is_named() {
         let file = paths::policies().join("kubernetes").join(name);
         std::fs::read_to_string(file).expect("a manifest")
     };
-    let all = format!("{}---\n{}", shipped("unidesk-dev.yaml"), shipped("nodes.yaml"));
+    let all = format!("{}---\n{}", shipped("unidesk-dev.yaml"), shipped("cluster.yaml"));
     let kubeconfig =
         frontend.scene.cluster.kubeconfig_of_account(NAMESPACE, "host", &all).expect("an account");
     frontend.scene.use_kubeconfig(&std::fs::read_to_string(kubeconfig).expect("a kubeconfig"));
@@ -39,7 +39,7 @@ fn cluster_the_shipped_rights_are_enough_and_a_missing_one_is_named() {
         frontend.scene.cluster.apply(NAMESPACE, &fewer).expect("a right less");
         let run = frontend.deploy(&commit, &["--on-failure", "rollback"]);
         assert_ne!(run.code, 0, "without {missed}: {run:?}");
-        let file = if missed == "list nodes" { "nodes" } else { NAMESPACE };
+        let file = if missed == "list nodes" { "cluster" } else { NAMESPACE };
         for words in [
             format!("does not let system:serviceaccount:{NAMESPACE}:host {missed} "),
             format!("apply policies/kubernetes/{file}.yaml"),

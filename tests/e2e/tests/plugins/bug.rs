@@ -63,6 +63,7 @@ fn deploy(stage: &Stage, commit: &str, at: At) -> Report {
         override_desired: None,
         artifact: None,
         compare: false,
+        keep: false,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let (_sender, interrupt) = Interrupt::pair();

@@ -42,6 +42,7 @@ pub const ALL: &[(&str, FillList)] = &[
         health::expect(&Target::Container(contained()), &all, 1).map(drop)
     }),
     ("guard.require-secrets keys", |_, entries| guard::require_secrets("x", &names(entries))),
+    ("guard.require-approval roles", |_, entries| guard::require_approval(&names(entries))),
     ("guard.require-outside workloads", |_, entries| guard::require_outside(&names(entries))),
 ];
 

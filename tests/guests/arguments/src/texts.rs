@@ -131,7 +131,7 @@ pub const ALL: &[(&str, FillText)] = &[
     }),
     ("guard.require-secrets source", |_, text| guard::require_secrets(text, &["X".to_owned()])),
     ("guard.require-secrets key", |_, text| guard::require_secrets("x", &[text.to_owned()])),
-    ("guard.require-approval role", |_, text| guard::require_approval(text)),
+    ("guard.require-approval role", |_, text| guard::require_approval(&[text.to_owned()])),
     ("guard.require-outside workload", |_, text| guard::require_outside(&[text.to_owned()])),
     ("guard.hold reason", |_, text| guard::hold(text)),
     ("log.info message", |_, text| {

@@ -94,7 +94,7 @@ fn another_commit(request: &Request) -> Result<(), Failure> {
 }
 
 fn approval(request: &Request) -> Result<(), Failure> {
-    guard::require_approval("supervisor")?;
+    guard::require_approval(&["supervisor".to_owned()])?;
     SERVICE.deploy(request)
 }
 

@@ -1,6 +1,6 @@
 //! What a deploy needs to know of an image and of a container, out of all that an engine tells.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 
@@ -10,6 +10,13 @@ use bollard::models::{
 };
 
 use super::{PROJECT_LABEL, REPLACES_LABEL, SERVICE_LABEL};
+use crate::backend::live::whereabouts::Neighbour;
+use crate::words::plain;
+
+/// Longest name that is told, in characters.
+const SHOWN: usize = 130;
+/// How much of its id a container has as its hostname, in characters.
+const HOSTNAME: usize = 12;
 
 /// Something without which it cannot be worked with.
 #[derive(Debug, Clone, Copy)]
@@ -77,6 +84,25 @@ impl ServiceContainer {
             unfinished: found.state == Some(ContainerSummaryStateEnum::CREATED)
                 && found.labels.is_some_and(|labels| labels.contains_key(REPLACES_LABEL)),
         })
+    }
+}
+
+/// A container that runs, as what one may be inside of.
+pub(super) fn neighbour(found: ContainerSummary) -> Neighbour {
+    let names = found.names.unwrap_or_default();
+    let names: Vec<String> = names.iter().map(|name| name.trim_start_matches('/').to_owned()).collect();
+    let service = found.labels.and_then(|mut labels| labels.remove(SERVICE_LABEL));
+    let networks = found.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
+    let addresses = networks.into_values().flat_map(|one| [one.ip_address, one.global_ipv6_address]);
+    let id = found.id.unwrap_or_default();
+    Neighbour {
+        shown: plain(&format!("container {}", names.join(", ")), SHOWN),
+        hostname: id.chars().take(HOSTNAME).collect(),
+        names: names.into_iter().chain(service).collect(),
+        ids: BTreeSet::from([id]),
+        addresses: addresses.flatten().filter_map(|text| text.parse().ok()).collect(),
+        machine: BTreeSet::new(),
+        on_machine: found.host_config.and_then(|config| config.network_mode).as_deref() == Some("host"),
     }
 }
 

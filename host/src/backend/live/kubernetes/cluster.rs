@@ -44,6 +44,8 @@ pub struct Connected {
     pub watching: Client,
     /// Its address as the kubeconfig has it, for messages.
     pub address: String,
+    /// The kubeconfig's context.
+    pub context: String,
 }
 
 impl Cluster {
@@ -87,8 +89,11 @@ impl Cluster {
             None => Kubeconfig::read(),
         };
         let options = KubeConfigOptions { context: self.runtime.context.clone(), ..Default::default() };
-        let loaded = async { kube::Config::from_custom_kubeconfig(kubeconfig?, &options).await };
-        let mut config = loaded.await.map_err(|error| self.unusable(&error))?;
+        let kubeconfig = kubeconfig.map_err(|error| self.unusable(&error))?;
+        let context =
+            options.context.clone().or_else(|| kubeconfig.current_context.clone()).unwrap_or_default();
+        let loaded = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await;
+        let mut config = loaded.map_err(|error| self.unusable(&error))?;
         let address = config.cluster_url.to_string();
         // What goes out must not wait for ever; what comes in, a watch, may.
         let within = Duration::from_secs(limits.ssh_connect_seconds.max(1));
@@ -108,7 +113,7 @@ impl Cluster {
                 ))
             })
         };
-        Ok(Connected { client: made(config.clone())?, watching: made(config)?, address })
+        Ok(Connected { client: made(config.clone())?, watching: made(config)?, address, context })
     }
 
     fn unusable(&self, error: &KubeconfigError) -> CallError {

@@ -12,9 +12,11 @@ mod pods;
 mod proxy;
 mod revision;
 mod rollout;
+mod running;
 mod runs;
 mod sync;
 mod trouble;
+mod uid;
 
 pub use cluster::{Cluster, Connected};
 pub use diagnose::diagnose;
@@ -24,8 +26,10 @@ pub use lease::{Lease, Loss};
 pub use patch::Patching;
 pub use proxy::Proxied;
 pub use rollout::await_rollout;
+pub use running::running;
 pub use runs::runs;
 pub use sync::{Synced, Synchronisation};
+pub use uid::uid;
 
 /// The annotation of a Deployment in which a deploy says which run it was.
 pub const RUN_ANNOTATION: &str = "host.unidesk/run";

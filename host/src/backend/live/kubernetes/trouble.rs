@@ -70,17 +70,22 @@ impl Connected {
 /// the cluster.
 fn refused(said: &str) -> String {
     match Missing::read(said) {
-        Some(Missing { user, verb, resource, namespace: Some(namespace) }) => format!(
-            "does not let {user} {verb} {resource} in the namespace {namespace}; apply \
+        Some(Missing { user, verb, resource, namespace: Some(namespace) }) if resource != NAMESPACES => {
+            format!(
+                "does not let {user} {verb} {resource} in the namespace {namespace}; apply \
              policies/kubernetes/{namespace}.yaml, and bind its Role to that account"
-        ),
-        Some(Missing { user, verb, resource, namespace: None }) => format!(
-            "does not let {user} {verb} {resource} of the cluster; apply policies/kubernetes/nodes.yaml, and bind its \
+            )
+        }
+        Some(Missing { user, verb, resource, .. }) => format!(
+            "does not let {user} {verb} {resource} of the cluster; apply policies/kubernetes/cluster.yaml, and bind its \
              ClusterRole to that account"
         ),
         None => format!("refuses it: {said}"),
     }
 }
+
+/// They are in no namespace, whatever a refusal says.
+const NAMESPACES: &str = "namespaces";
 
 /// A right that somebody does not have.
 #[derive(Debug, PartialEq, Eq)]
@@ -154,7 +159,17 @@ mod tests {
                      scope"
                 ),
                 format!(
-                    "does not let {user} list nodes of the cluster; apply policies/kubernetes/nodes.yaml, and bind its \
+                    "does not let {user} list nodes of the cluster; apply policies/kubernetes/cluster.yaml, and bind its \
+                     ClusterRole to that account"
+                ),
+            ),
+            (
+                format!(
+                    "namespaces \"kube-system\" is forbidden: User \"{user}\" cannot get resource \"namespaces\" in API group \
+                     \"\" in the namespace \"kube-system\""
+                ),
+                format!(
+                    "does not let {user} get namespaces of the cluster; apply policies/kubernetes/cluster.yaml, and bind its \
                      ClusterRole to that account"
                 ),
             ),

@@ -62,8 +62,9 @@ pub fn master(host: &SshHost, socket: &Path, connect_seconds: u64) -> Vec<OsStri
         "RemoteCommand=none",
         "RequestTTY=no",
         "Tunnel=no",
-        // What went wrong is read from what it says.
-        "LogLevel=INFO",
+        // What went wrong is read from what it says, and so is the key that the other side has.
+        "LogLevel=DEBUG1",
+        "FingerprintHash=sha256",
         "VisualHostKey=no",
     ] {
         argv.extend(["-o".into(), option.into()]);

@@ -130,6 +130,12 @@ impl Connection {
         self.line.ending.store(true, Ordering::Relaxed);
     }
 
+    /// The key that the other side proved to have: type and fingerprint, as `ssh` shows them.
+    #[must_use]
+    pub fn host_key(&self) -> Option<String> {
+        self.line.heard.host_key()
+    }
+
     /// How many lines its master has said so far.
     #[must_use]
     pub fn heard(&self) -> usize {

@@ -13,6 +13,10 @@ const LINES: usize = 100;
 const LONGEST: usize = 2 << 10;
 /// Longest part of a line that a message repeats, in characters.
 const SHOWN: usize = 300;
+/// What begins a line that explains nothing to a person.
+const DETAIL: &str = "debug1: ";
+/// And the one of them that is of use.
+const HOST_KEY: &str = "Server host key: ";
 
 /// The last lines of an error output, with the number of those before them.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +26,7 @@ pub struct Heard(Arc<Mutex<Kept>>);
 struct Kept {
     lines: VecDeque<String>,
     gone: usize,
+    host_key: Option<String>,
 }
 
 impl Heard {
@@ -45,11 +50,25 @@ impl Heard {
 
     fn push(&self, line: &[u8]) {
         let mut kept = self.kept();
-        kept.lines.push_back(String::from_utf8_lossy(line).trim_end().to_owned());
+        let line = String::from_utf8_lossy(line).trim_end().to_owned();
+        if let Some(detail) = line.strip_prefix(DETAIL) {
+            // The first one: before that the other side has no voice.
+            if let (Some(key), None) = (detail.strip_prefix(HOST_KEY), &kept.host_key) {
+                kept.host_key = Some(plain(key, SHOWN));
+            }
+            return;
+        }
+        kept.lines.push_back(line);
         if kept.lines.len() > LINES {
             kept.lines.pop_front();
             kept.gone += 1;
         }
+    }
+
+    /// The key that the other side proved to have: type and fingerprint.
+    #[must_use]
+    pub fn host_key(&self) -> Option<String> {
+        self.kept().host_key.clone()
     }
 
     /// How many lines there were so far.

@@ -15,8 +15,8 @@ use crate::engine::{Descriptor, EnvironmentFacts, SourceFacts};
 use crate::gate::{Audience, Gate, Subject};
 use crate::journal::{Begin, Deployed, Journal, RunLog};
 use crate::names::{
-    Commit, ComposeService, ConfigName, ContainerName, Digest, EnvKey, Environment, ImageName, LabelKey,
-    PlainValue, Pointer, RuntimeName, ServiceName, Shape, UrlPath,
+    Commit, ComposeService, ContainerName, Digest, EnvKey, Environment, ImageName, LabelKey, PlainValue,
+    Pointer, RuntimeName, ServiceName, Shape, UrlPath,
 };
 use crate::operation::{
     Activate, ArtifactRef, Deliver, ExpectContainer, ExpectHealth, HealthTarget, Operation, Resolve,
@@ -108,6 +108,7 @@ impl Scene {
             override_desired: None,
             artifact: None,
             compare: false,
+            keep: false,
         };
         let environment = EnvironmentFacts {
             name: parsed("prod"),
@@ -205,7 +206,7 @@ impl Scene {
     /// One of each gate that needs nothing of this machine.
     pub fn gates() -> Vec<Operation> {
         vec![
-            Operation::RequireApproval { role: parsed::<ConfigName>("supervisor") },
+            Operation::RequireApproval { roles: vec![parsed("supervisor")] },
             Operation::RequireOutside { workloads: vec![parsed("project-manager-backend")] },
             Operation::RequirePinned,
             Operation::Hold {

@@ -28,7 +28,12 @@ fn call(kind: ObjectKind, namespace: &str, name: &str) -> SyncObject {
 fn connected() -> Connected {
     let config = kube::Config::new("http://127.0.0.1:1".parse().expect("an address"));
     let client = kube::Client::try_from(config).expect("a client");
-    Connected { watching: client.clone(), client, address: "https://127.0.0.1:6443/".to_owned() }
+    Connected {
+        watching: client.clone(),
+        client,
+        address: "https://127.0.0.1:6443/".to_owned(),
+        context: "default".to_owned(),
+    }
 }
 
 fn values(pairs: &[(&str, &str)]) -> Values {
