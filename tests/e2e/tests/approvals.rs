@@ -194,6 +194,28 @@ fn a_supervisor_who_did_not_ask_for_it_approves_a_plan() {
 }
 
 #[test]
+fn security_key_signatures_count_like_any_other() {
+    let scene = Scene::set("approved with a security key");
+    let provider = lab::security_key::provider().expect("a security key").display().to_string();
+    let key = scene.private("bob-sk");
+    let made = ["-q", "-t", "ed25519-sk", "-N", "", "-C", "bob", "-w", &provider, "-f", &key];
+    assert!(keygen(&made, None));
+    let public = fs::read_to_string(format!("{key}.pub")).expect("a public key");
+    assert!(public.starts_with("sk-ssh-ed25519@openssh.com "), "{public}");
+    let known = fs::read_to_string(scene.file("allowed_signers")).expect("allowed_signers");
+    fs::write(scene.file("allowed_signers"), format!("{known}bob@example {public}"))
+        .expect("allowed_signers");
+
+    let approve = ["deploy", "approve", &scene.plan, "--role", "supervisor", "--key", &key];
+    let without = scene.stage.host(&approve);
+    assert_eq!(without.code, 2, "the key is not there: {without:?}");
+    assert_eq!(scene.statements("supervisor"), [""; 0].map(PathBuf::from), "nothing is left of it");
+    let run = Run::of(scene.stage.command(&approve).env("SSH_SK_PROVIDER", &provider));
+    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(scene.approvers(), ["supervisor bob@example"]);
+}
+
+#[test]
 fn what_does_not_count_says_why() {
     let scene = Scene::set("approved by nobody who may");
     for (by, words) in [

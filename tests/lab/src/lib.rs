@@ -36,6 +36,7 @@ pub mod process;
 pub mod project;
 pub mod registry;
 pub mod sample;
+pub mod security_key;
 pub mod snapshot;
 pub mod sshd;
 mod through_d601;

@@ -11,6 +11,7 @@ mod shapes;
 mod together;
 mod trouble;
 
+use e2e::people::People;
 use e2e::{Run, SampleImage, Settings, Stage, commit};
 use lab::d601::RemoteProject;
 use lab::project::Service;
@@ -28,7 +29,8 @@ fn stage(d601: &D601, project: &str) -> Stage {
         tables: format!(
             "\n[ssh.d601]\ndestination = \"d601\"\nconfig = {config:?}\n\n[runtimes.d601]\nkind = \"compose\"\nvia = \"d601\"\n\
              project = \"{project}\"\nproject-directory = \"/srv/unidesk/{project}\"\n\
-             env-file = \"config.json#/providerGateway/upgrade/composeEnvFile\"\n\n[limits]\nhealth-seconds = 5\ndocker-seconds = 10\n"
+             env-file = \"config.json#/providerGateway/upgrade/composeEnvFile\"\n\n[limits]\nhealth-seconds = 5\ndocker-seconds = 10\n{}",
+            People::TABLE
         ),
         ..Settings::default()
     })

@@ -1,18 +1,18 @@
 //! The services of D601's own project: what goes live there, and what is held without a container of D601 noticing.
 
+use e2e::people::People;
 use lab::D601;
-use lab::project::{FINDJOB, MET_NONLINEAR, PIPELINE};
+use lab::project::{FINDJOB, MET_NONLINEAR, PIPELINE, Service};
 
 use super::{d601, decision, publish, running_there, stage};
 
 /// Every container and image name there, sorted, and when each container was started.
 fn there(d601: &D601) -> [Vec<String>; 2] {
-    let format = "{{.Id}} {{.Name}} {{.State.StartedAt}}";
-    let ids = d601.ssh(&["docker", "ps", "--all", "--quiet"]).expect("docker there");
-    let ids: Vec<_> = ids.split_whitespace().collect();
-    let inspect = ["docker", "container", "inspect", "--format", format];
+    let inspect = "docker ps --all --quiet | xargs --no-run-if-empty docker container inspect --format \
+                   '{{.Id}} {{.Name}} {{.State.StartedAt}}'";
+    let inspect = ["sh", "-c", inspect];
     let images = ["docker", "image", "ls", "--no-trunc", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}"];
-    [&[&inspect[..], &ids].concat(), &images[..]].map(|words| {
+    [&inspect[..], &images[..]].map(|words| {
         let told = d601.ssh(words).expect("docker there");
         let mut lines: Vec<_> = told.lines().map(str::to_owned).collect();
         lines.sort();
@@ -59,6 +59,37 @@ fn d601_runs_pipeline_and_holds_what_is_only_planned() {
             (there(&d601), project.read_env_file().expect("the env file")),
             (before.clone(), env_file.clone())
         );
+    }
+}
+
+#[test]
+fn d601_holds_what_is_only_planned_with_an_approval_too() {
+    let d601 = d601();
+    let adapter = Service {
+        name: "k3sctl-adapter",
+        image: "k3sctl-adapter",
+        container: "k3sctl-adapter-backend",
+        secrets: &[],
+    };
+    d601.project("unidesk", &[MET_NONLINEAR, adapter]).expect("a project there");
+    let stage = stage(&d601, "unidesk");
+    let people = People::at(stage.folder());
+    let before = there(&d601);
+    for (service, environment) in [(MET_NONLINEAR, "dev"), (adapter, "prod")] {
+        let commit = publish(&d601, service.name, "approved and held");
+        let file = stage.folder().join(service.name).display().to_string();
+        let what = ["deploy", "plan", "--env", environment, "--service", service.name, "--commit", &commit];
+        let how = ["--output", "json", "--out", &file, "--key", &people.key("ann")];
+        let run = stage.host(&[&what[..], &how].concat());
+        assert_eq!(decision(&run), (0, "planned".to_owned()), "{}{}", run.stdout, run.stderr);
+        let key = people.key("bob");
+        let run = stage.host(&["deploy", "approve", &file, "--role", "supervisor", "--key", &key]);
+        assert_eq!(run.code, 0, "{run:?}");
+
+        let run = stage.host(&["deploy", "apply", &file, "--run-now", "--output", "json"]);
+        assert_eq!(decision(&run), (3, "blocked".to_owned()), "{}{}", run.stdout, run.stderr);
+        assert_eq!(run.json()["services"][0]["error"]["step"], "guard.hold", "{}", run.stdout);
+        assert_eq!(there(&d601), before);
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-use lab::{Error, Result, Say, cluster, d601, modern, process};
+use lab::{Error, Result, Say, cluster, d601, modern, process, security_key};
 
 /// What some tests need.
 struct Need {
@@ -16,10 +16,11 @@ struct Need {
     prepare: fn(Say<'_>) -> Result<()>,
 }
 
-const NEEDS: [Need; 3] = [
+const NEEDS: [Need; 4] = [
     Need { prefix: "cluster_", prepare: cluster::prepare },
     Need { prefix: "d601_", prepare: d601::prepare },
     Need { prefix: "modern_", prepare: modern::prepare },
+    Need { prefix: "security_key_", prepare: security_key::prepare },
 ];
 
 /// Prepares what the tests need that these programs would run with these arguments.
