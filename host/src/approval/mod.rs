@@ -23,6 +23,8 @@ pub const NAMESPACE: &str = "host-approval";
 /// The role of whoever asked for a plan.
 pub const REQUESTER: &str = "requester";
 
+/// Who asked for a plan where nobody signed for that.
+pub const UNKNOWN: &str = "unknown";
 /// The role of whoever says that a plan is applied from outside of what it deploys, where that does not show.
 pub const OUTSIDE: &str = "outside";
 
@@ -70,7 +72,7 @@ impl Statement {
             .and_then(|mut file| file.read_exact(&mut random))
             .map_err(|error| unmade(&error))?;
         let nonce = format!("{:016x}", u64::from_le_bytes(random));
-        let requester = requester.unwrap_or_else(|| "unknown".to_owned());
+        let requester = requester.unwrap_or_else(|| UNKNOWN.to_owned());
         Ok(Self { plan: plan.clone(), role, requester, expires, nonce, comment })
     }
 

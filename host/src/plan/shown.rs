@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Plan, ServicePlan};
-use crate::approval::{Approvals, Counted, OUTSIDE};
+use crate::approval::{Approvals, Counted, OUTSIDE, UNKNOWN};
 use crate::fault::Fault;
 use crate::identity::Identities;
 use crate::leaves::{Leaf, differing};
@@ -34,8 +34,8 @@ pub struct PlanShown {
     ok: bool,
     /// Its name: SHA-256 of its canonical form.
     plan: Digest,
-    /// Who asked for it, by the identity of their key; nothing where nobody signed for that.
-    requester: Option<String>,
+    /// Who asked for it, by the identity of their key; `unknown` where nobody signed for that.
+    requester: String,
     /// Who approved it, and counts.
     approvals: Vec<ApprovalShown>,
     /// Statements beside it that do not count.
@@ -157,7 +157,7 @@ impl PlanShown {
             schema_version: SCHEMA,
             ok: true,
             plan: name.clone(),
-            requester,
+            requester: requester.unwrap_or_else(|| UNKNOWN.to_owned()),
             approvals: approvers.by_role().into_iter().chain([(OUTSIDE, &vouched)]).flat_map(by).collect(),
             refused: refused.into_iter().map(|(file, why)| RefusedShown { file, why }).collect(),
             services,
@@ -228,9 +228,7 @@ pub fn text(shown: &PlanShown, style: Style) -> String {
 
 fn write(out: &mut String, shown: &PlanShown, style: Style) -> std::fmt::Result {
     writeln!(out, "plan {}", shown.plan)?;
-    if let Some(requester) = &shown.requester {
-        writeln!(out, "asked for by {requester}")?;
-    }
+    writeln!(out, "asked for by {}", shown.requester)?;
     for ApprovalShown { role, signer } in &shown.approvals {
         writeln!(out, "{} by {signer} ({role})", style.paint("32", "approved"))?;
     }

@@ -15,6 +15,7 @@ mod contract;
 pub mod hostile;
 pub mod line;
 pub mod misbehaving;
+pub mod page;
 pub mod people;
 pub mod table;
 pub mod values;

@@ -122,6 +122,35 @@ fn a_rule_about_time_and_approvals() {
 }
 
 #[test]
+fn a_page_of_what_changes() {
+    let two = Two::new(|name, content| match name {
+        "health.cedar" => content.replacen("@reason(\"", "@reason(\"<b onclick=alert(1)>", 1),
+        _ => content,
+    });
+    fs::write(two.is.join("late-on-friday.cedar"), rule("late-on-friday")).expect("a rule");
+    let file = two.folder.path().join("change.html").display().to_string();
+
+    let run = two.diff(&["--output", "json", "--html", &file]);
+
+    assert_eq!(run.code, 0, "{run:?}");
+    let page = fs::read_to_string(&file).expect("the page");
+    e2e::page::needs_nothing_but_itself(&page);
+    assert!(page.contains("<dt>added <code>late-on-friday</code></dt>"), "{page}");
+    assert!(page.contains("&lt;b onclick=alert(1)&gt;"), "shown as it is");
+    let answer = run.json();
+    for one in answer["differences"].as_array().expect("differences") {
+        let (kind, id) = (&one["resource"]["type"], &one["resource"]["id"]);
+        let (kind, id) = (kind.as_str().expect("a type"), id.as_str().expect("an id"));
+        let what =
+            format!("{} <code>{kind}::&quot;{id}&quot;</code>", one["action"].as_str().expect("an action"));
+        assert!(page.contains(&what), "{what}");
+    }
+    assert!(page.contains("<td class=\"cell denied\">less is permitted</td>"), "{page}");
+    let nowhere = two.diff(&["--html", "/nowhere/change.html"]);
+    assert!(nowhere.code == 2 && nowhere.stderr.contains("/nowhere/change.html"), "{nowhere:?}");
+}
+
+#[test]
 fn only_the_hours_are_others() {
     let two = Two::adding("late-on-friday");
     fs::write(two.was.join("late-on-friday.cedar"), rule("late-on-friday")).expect("a rule");

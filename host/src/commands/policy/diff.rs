@@ -1,5 +1,7 @@
 //! `host policy diff`.
 
+mod page;
+
 use std::fmt::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -8,6 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::matrix::{Unheard, told, write_unheard};
+use super::page::save;
 use crate::access::{Access, Action, Resource};
 use crate::commands::{Global, Output, print, print_json};
 use crate::fault::Fault;
@@ -27,6 +30,7 @@ use crate::words::counted;
 #[command(after_help = "\
 Examples:
   host policy diff policies.old policies
+  host policy diff policies.old policies --html change.html
   host policy diff policies.old policies --exit-code --output json | jq '.differences[]'")]
 pub struct DiffArgs {
     /// Policy folder as it was
@@ -35,6 +39,9 @@ pub struct DiffArgs {
     /// Policy folder as it is to be
     #[arg(value_name = "B")]
     is: PathBuf,
+    /// Also write it as a page for a browser: one file, which asks nobody for anything
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// End with code 1 where something changes
     #[arg(long)]
     exit_code: bool,
@@ -155,6 +162,9 @@ pub fn run(args: &DiffArgs, global: &Global) -> Result<u8, Fault> {
         differences,
         unheard: Unheard::all(&inquiries),
     };
+    if let Some(file) = &args.html {
+        save(file, &page::page(&answer))?;
+    }
     match global.output {
         Output::Json => print_json(&answer)?,
         Output::Text => print(&text(&answer))?,
@@ -212,17 +222,10 @@ fn write_text(out: &mut String, answer: &PolicyDiff) -> fmt::Result {
         writeln!(out, "\nrules")?;
     }
     for ChangedRule { id, change, place, reason, .. } in &answer.rules {
-        let mark = match change {
-            Change::Added => '+',
-            Change::Removed => '-',
-            Change::Changed => '~',
-        };
+        let (mark, _) = mark(*change);
         writeln!(out, "  {mark} {id} ({place})\n      {reason}")?;
     }
-    for one in answer
-        .differences
-        .chunk_by(|one, other| one.name == other.name && one.environment == other.environment)
-    {
+    for one in answer.by_whom() {
         write_differences(out, one)?;
     }
     write_unheard(out, &answer.unheard)?;
@@ -234,14 +237,30 @@ fn write_text(out: &mut String, answer: &PolicyDiff) -> fmt::Result {
     }
 }
 
+impl PolicyDiff {
+    /// What is answered otherwise, for one service in one environment after another.
+    fn by_whom(&self) -> impl Iterator<Item = &[Difference]> {
+        let same = |one: &Difference, other: &Difference| {
+            one.name == other.name && one.environment == other.environment
+        };
+        self.differences.chunk_by(same)
+    }
+}
+
+/// In one character, and in one word.
+fn mark(change: Change) -> (char, &'static str) {
+    match change {
+        Change::Added => ('+', "added"),
+        Change::Removed => ('-', "removed"),
+        Change::Changed => ('~', "changed"),
+    }
+}
+
 /// How a change is told: what it is, what was answered, and what is.
 type Words = (Turn, String, String);
 
-/// What is answered otherwise for one service in one environment; what changes in the same way stands together.
-fn write_differences(out: &mut String, differences: &[Difference]) -> fmt::Result {
-    let Some(first) = differences.first() else { return Ok(()) };
-    let environment = first.environment.as_ref().map(|name| format!(" → {name}")).unwrap_or_default();
-    writeln!(out, "\n{}{environment}", first.name)?;
+/// What changes in the same way stands together.
+fn groups(differences: &[Difference]) -> Vec<(Words, Vec<&Difference>)> {
     let mut groups: Vec<(Words, Vec<&Difference>)> = Vec::new();
     for one in differences {
         let words = (one.change, told(&one.was), told(&one.is));
@@ -250,7 +269,15 @@ fn write_differences(out: &mut String, differences: &[Difference]) -> fmt::Resul
             None => groups.push((words, vec![one])),
         }
     }
-    for ((change, was, is), group) in groups {
+    groups
+}
+
+/// What is answered otherwise for one service in one environment.
+fn write_differences(out: &mut String, differences: &[Difference]) -> fmt::Result {
+    let Some(first) = differences.first() else { return Ok(()) };
+    let environment = first.environment.as_ref().map(|name| format!(" → {name}")).unwrap_or_default();
+    writeln!(out, "\n{}{environment}", first.name)?;
+    for ((change, was, is), group) in groups(differences) {
         writeln!(out, "  {}", change.words())?;
         for Difference { action, resource, .. } in group {
             writeln!(out, "      {:<17} {resource}", action.as_str())?;

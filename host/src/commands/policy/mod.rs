@@ -4,6 +4,7 @@ pub mod check;
 pub mod diff;
 pub mod explain;
 pub mod matrix;
+mod page;
 pub mod test;
 
 use std::path::PathBuf;

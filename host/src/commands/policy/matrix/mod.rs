@@ -4,18 +4,17 @@ mod notes;
 mod page;
 mod text;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::FolderArgs;
+use super::page::save;
 use crate::access::{Action, Resource};
 use crate::commands::{Global, Output, print, print_json};
-use crate::console;
 use crate::fault::Fault;
-use crate::file::write_whole;
 use crate::names::{Digest, Environment, ServiceName, Shape};
 use crate::policy::survey::{Ruling, State};
 use crate::policy::{Policy, Principal, RuleFacts};
@@ -165,26 +164,13 @@ pub fn run(args: &MatrixArgs, global: &Global) -> Result<u8, Fault> {
         unheard: Unheard::all(&inquiries),
     };
     if let Some(file) = &args.html {
-        write(file, &page::page(&answer))?;
+        save(file, &page::page(&answer))?;
     }
     match global.output {
         Output::Json => print_json(&answer)?,
         Output::Text => print(&text::text(&answer))?,
     }
     Ok(if answer.ok { 0 } else { 2 })
-}
-
-/// A page that is there whole or not at all.
-fn write(file: &Path, page: &str) -> Result<(), Fault> {
-    write_whole(file, console::safe(page, false).as_bytes()).map_err(|error| {
-        Fault::usage(
-            "policy-matrix",
-            format!("{} cannot be written: {error}", file.display()),
-            "name a file in a folder that you may write to with --html",
-        )
-    })?;
-    console::notice(&format!("written to {}", file.display()));
-    Ok(())
 }
 
 impl MatrixRow {

@@ -1,14 +1,12 @@
-//! The matrix as one page for a browser: it asks nobody for anything, runs nothing, and says every answer in words, never
-//! only in a colour.
+//! The matrix as a page for a browser.
 
-use std::fmt::{self, Display, Write};
+use std::fmt::{self, Write};
 
 use super::notes::{Notes, told};
 use super::{Cell, CellState, MatrixRow, PolicyMatrix, Sheet, heading};
 use crate::access::Action;
+use crate::commands::policy::page::{Plain, begin, end};
 use crate::words::counted;
-
-const STYLE: &str = include_str!("page.css");
 
 /// The whole page.
 pub fn page(answer: &PolicyMatrix) -> String {
@@ -18,33 +16,9 @@ pub fn page(answer: &PolicyMatrix) -> String {
     out
 }
 
-/// Text that a browser shows as it is.
-struct Plain<T>(T);
-
-impl<T: Display> Display for Plain<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.to_string().chars().try_for_each(|c| match c {
-            '&' => f.write_str("&amp;"),
-            '<' => f.write_str("&lt;"),
-            '>' => f.write_str("&gt;"),
-            '"' => f.write_str("&quot;"),
-            '\'' => f.write_str("&#39;"),
-            c => f.write_char(c),
-        })
-    }
-}
-
 fn write_page(out: &mut String, answer: &PolicyMatrix) -> fmt::Result {
     let folder = Plain(&answer.folder);
-    writeln!(out, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">")?;
-    // Whatever a name or a reason says, nothing is fetched and nothing is run.
-    writeln!(
-        out,
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-    )?;
-    writeln!(out, "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">")?;
-    writeln!(out, "<title>Who may deploy what: {folder}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>")?;
-    writeln!(out, "<header>\n<h1>Who may deploy what</h1>\n<dl class=\"facts\">")?;
+    begin(out, "Who may deploy what", &answer.folder)?;
     writeln!(out, "<dt>policies</dt><dd><code>{folder}</code></dd>")?;
     writeln!(out, "<dt>digest</dt><dd><code>{}</code></dd>\n</dl>", Plain(&answer.digest))?;
     writeln!(
@@ -66,7 +40,7 @@ fn write_page(out: &mut String, answer: &PolicyMatrix) -> fmt::Result {
     write_unheard(out, answer)?;
     write_details(out, answer)?;
     write_rules(out, answer)?;
-    writeln!(out, "</main>\n</body>\n</html>")
+    end(out)
 }
 
 fn write_sheet(out: &mut String, sheet: &Sheet<'_>, notes: &mut Notes) -> fmt::Result {
