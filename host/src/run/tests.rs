@@ -1,5 +1,6 @@
 //! What the steps of a run come to.
 
+mod gambler;
 mod goldens;
 
 use super::conclude::conclude_observed;

@@ -30,6 +30,9 @@ pub struct Connections {
     clusters: BTreeMap<RuntimeName, Cluster>,
     /// How the registry itself is, where that should be looked at; looked at once.
     pub(super) registry_warning: OnceCell<Option<String>>,
+    /// What answers in place of all of them.
+    #[cfg(test)]
+    pub(super) imagined: Option<Arc<dyn super::imagined::World>>,
 }
 
 impl Connections {
@@ -47,6 +50,8 @@ impl Connections {
             sites: config.runtimes.iter().map(site).collect(),
             clusters: config.clusters.iter().map(cluster).collect(),
             registry_warning: OnceCell::new(),
+            #[cfg(test)]
+            imagined: None,
             config: config.clone(),
         }
     }
