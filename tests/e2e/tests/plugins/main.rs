@@ -133,8 +133,7 @@ fn an_unmet_gate_is_shown_by_a_dry_run_and_stops_a_live_run_before_its_first_cha
     let mischief = Mischief::new();
     for (way, word) in [
         ("hold", "disagree"),
-        ("approval", "approval by a supervisor"),
-        ("outside", "project-manager-backend"),
+        ("approval", "approval in the role supervisor"),
         ("secrets", "secret source mischief"),
     ] {
         let before = mischief.stage().snapshot();
@@ -148,7 +147,6 @@ fn an_unmet_gate_is_shown_by_a_dry_run_and_stops_a_live_run_before_its_first_cha
         assert_eq!(before.differences(&mischief.stage().snapshot()), [""; 0], "{way}");
     }
     assert_eq!(mischief.dry("approval").json()["requiresSupervisorApproval"], true);
-    assert_eq!(mischief.dry("outside").json()["selfBootstrapGuard"]["applies"], true);
 }
 
 #[test]
