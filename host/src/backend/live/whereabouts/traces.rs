@@ -166,7 +166,9 @@ fn connected() -> Option<IpAddr> {
         let said =
             environment.split(|byte| *byte == 0).find_map(|pair| pair.strip_prefix(b"SSH_CONNECTION="));
         if let Some(said) = said {
-            return String::from_utf8_lossy(said).split(' ').next()?.split('%').next()?.parse().ok();
+            let peer: IpAddr =
+                String::from_utf8_lossy(said).split(' ').next()?.split('%').next()?.parse().ok()?;
+            return Some(peer.to_canonical());
         }
         let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
         let above = status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim();
