@@ -168,3 +168,16 @@ fn an_unsupported_pair_lists_those_that_are_supported() {
     assert_eq!(run.outcome(), (3, "unsupported".to_owned()), "{run:?}");
     assert_eq!(run.json()["supported"], pairs(None));
 }
+
+#[test]
+fn code_queue_to_prod_can_be_neither_planned_nor_approved() {
+    let desk = Desk::new();
+    let file = desk.path().join("queue.plan").display().to_string();
+    let what = ["deploy", "plan", "--env", "prod", "--service", "code-queue", "--commit", COMMIT];
+    let run = desk.run(&[&what[..], &["--output", "json", "--out", &file]].concat());
+    assert_eq!(run.outcome(), (3, "unsupported".to_owned()), "{run:?}");
+    assert!(!desk.path().join("queue.plan").exists(), "nothing is written");
+    let run = desk.run(&["deploy", "approve", &file, "--role", "supervisor", "--print"]);
+    assert_eq!(run.code, 2, "there is no plan: {run:?}");
+    assert!(run.stderr.contains("queue.plan cannot be read"), "{run:?}");
+}
