@@ -5,12 +5,11 @@ use std::collections::BTreeSet;
 use futures_util::FutureExt;
 use jiff::Timestamp;
 
+use super::Run;
 use super::conclude::{ended, unidentified};
-use super::{Run, circumstances};
 use crate::answer::{Answer, CallError};
 use crate::approval::Counted;
 use crate::fault::Fault;
-use crate::gate::built_in::Asking;
 use crate::identity::{Identities, Scope};
 use crate::journal::OnFailure;
 use crate::names::Digest;
@@ -107,16 +106,8 @@ impl Run<'_> {
 
     /// Which machines, engines and clusters these steps go to; asked after the `passed` steps of a pass.
     pub(super) async fn identified(&self, steps: &[Step], passed: usize) -> Result<Identities, CallError> {
-        let config = &self.host.config;
-        let asking = Asking {
-            policy: &self.host.policy,
-            built_in: BuiltIn::Plans,
-            context: circumstances(&config.zone, &self.host.requester, None, true),
-            far: &self.far,
-            log: self.log.clone().into(),
-        };
-        let operation = Operation::Identify(Scope::of(steps, config));
-        match asking.ask_after(passed, operation).boxed().await {
+        let operation = Operation::Identify(Scope::of(steps, &self.host.config));
+        match self.asking(BuiltIn::Plans).ask_after(passed, operation).boxed().await {
             Ok(Ok(Answer::Identities(found))) => Ok(*found),
             Ok(Ok(_)) => {
                 Err(CallError::Other("something else was answered; report this as a bug".to_owned()))

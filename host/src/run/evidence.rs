@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::{Passed, Run, circumstances};
+use super::{Passed, Run};
 use crate::answer::Answer;
 use crate::backend::Backend;
 use crate::fault::Fault;
-use crate::gate::built_in::Asking;
 use crate::installation::{Standing, Verdict};
 use crate::operation::Operation;
 use crate::policy::BuiltIn;
@@ -50,17 +49,10 @@ impl Run<'_> {
 
     /// Nothing where it is well, where it is kept in another way, and where nobody may or can look.
     async fn registry_warning(&self) -> Option<String> {
-        let config = &self.host.config;
-        let asking = Asking {
-            policy: &self.host.policy,
-            built_in: BuiltIn::Registry,
-            context: circumstances(&config.zone, &self.host.requester, None, true),
-            far: &self.far,
-            log: self.log.clone().into(),
-        };
+        let asking = self.asking(BuiltIn::Registry);
         let answer = asking.ask(Operation::InspectRegistry { evidence: true }).await;
         let Ok(Ok(Answer::Installation(observed))) = answer else { return None };
-        let standing = Standing::of(&config.registry.installation, &observed);
+        let standing = Standing::of(&self.host.config.registry.installation, &observed);
         if !standing.installed || standing.verdict == Verdict::Healthy {
             return None;
         }

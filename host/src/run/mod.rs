@@ -29,12 +29,13 @@ use crate::capability::Asked;
 use crate::config::{Catalogue, Config, Desired, Summary};
 use crate::engine::{Descriptor, Engine, EnvironmentFacts, Loaded, Outcome, Stop};
 use crate::fault::Fault;
+use crate::gate::built_in::Asking;
 use crate::gate::halt::Halt;
 use crate::gate::{Audience, Gate, Subject, Unheard};
 use crate::journal::{Begin, Deployed, Journal, Log, OnFailure, RunLog};
 use crate::names::{Commit, Environment, RuntimeName, ServiceName};
 use crate::plan::ServicePlan;
-use crate::policy::{Policy, Principal};
+use crate::policy::{BuiltIn, Policy, Principal};
 use crate::progress::Interrupt;
 use crate::provenance::Mark;
 use crate::recording::Recording;
@@ -463,6 +464,17 @@ impl Run<'_> {
             self.foresee_retention(passed).map_err(unwritten)?;
         }
         Ok(result)
+    }
+
+    /// A question of the host's own beside this run, and in its record.
+    fn asking(&self, built_in: BuiltIn) -> Asking<'_> {
+        Asking {
+            policy: &self.host.policy,
+            built_in,
+            context: circumstances(&self.host.config.zone, &self.host.requester, None, true),
+            far: &self.far,
+            log: self.log.clone().into(),
+        }
     }
 
     /// What a pass tells that reaches nothing; nobody hears of it, and no journal keeps it.

@@ -234,6 +234,17 @@ impl Run {
         self.json().pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
     }
 
+    /// A saved plan was refused, for this reason: of the plan itself, or of its first service.
+    pub fn assert_refused(&self, code: &str, words: &str) {
+        assert_eq!(self.code, 5, "{code}: {self:?}");
+        let answer = self.json();
+        let error =
+            if answer["error"].is_null() { &answer["services"][0]["error"] } else { &answer["error"] };
+        assert_eq!(error["code"], code, "{self:?}");
+        let message = error["message"].as_str().unwrap_or_default();
+        assert!(message.contains(words), "{words}: {message}");
+    }
+
     /// Exit code and decision, which always go together.
     #[must_use]
     pub fn outcome(&self) -> (i32, String) {

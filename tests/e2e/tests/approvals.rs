@@ -170,13 +170,8 @@ fn a_supervisor_who_did_not_ask_for_it_approves_a_plan() {
     assert!(reviewed.contains(&service), "{reviewed}");
     let edited = reviewed.replace(&service, &format!("{service}    labels: {{ edited: by-hand }}\n"));
     fs::write(&compose, edited).expect("the Compose file");
-    let run = scene.apply();
-    assert_eq!(run.outcome(), (5, "stale".to_owned()), "{run:?}");
-    let error = &run.json()["services"][0]["error"];
-    assert_eq!(error["code"], "plan-runtime", "{run:?}");
-    let message = error["message"].as_str().unwrap_or_default();
     let words = "the Compose files are other ones now: runtimes.main-server.services.code-queue-mgr: ";
-    assert!(message.contains(words), "{message}");
+    scene.apply().assert_refused("plan-runtime", words);
     assert!(Running::of_service(scene.stage.project(), &CODE_QUEUE_MGR).is_err(), "nothing was started");
     fs::write(&compose, reviewed).expect("the Compose file");
 
@@ -188,9 +183,7 @@ fn a_supervisor_who_did_not_ask_for_it_approves_a_plan() {
     let id = run.json()["services"][0]["run"]["id"].clone();
     let shown = scene.stage.host(&["runs", "show", id.as_str().expect("a run")]);
     assert!(shown.stdout.contains("approved by bob@example (supervisor)"), "{shown:?}");
-    let run = scene.apply();
-    assert_eq!(run.outcome(), (5, "stale".to_owned()), "{run:?}");
-    assert_eq!(run.json()["services"][0]["error"]["code"], "plan-used", "{run:?}");
+    scene.apply().assert_refused("plan-used", "was applied already, by run ");
 }
 
 #[test]

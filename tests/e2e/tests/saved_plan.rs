@@ -54,15 +54,8 @@ impl Scene {
     /// Refused, for this reason, and nothing is otherwise than before.
     fn refused(&self, code: &str, words: &str) {
         let before = self.stage.snapshot();
-        let run = self.apply();
-        assert_eq!(run.code, 5, "{code}: {run:?}");
+        self.apply().assert_refused(code, words);
         assert_eq!(before.differences(&self.stage.snapshot()), [""; 0], "{code}");
-        let answer = run.json();
-        let error =
-            if answer["error"].is_null() { &answer["services"][0]["error"] } else { &answer["error"] };
-        assert_eq!(error["code"], code, "{run:?}");
-        let message = error["message"].as_str().unwrap_or_default();
-        assert!(message.contains(words), "{words}: {message}");
     }
 
     fn changed(&self, from: &str, to: &str) {

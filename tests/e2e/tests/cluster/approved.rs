@@ -45,14 +45,7 @@ impl Office<'_> {
     /// Refused, for this reason, and nothing was changed.
     fn refused(&self, file: &str, code: &str, words: &str) {
         let before = versions(self.scene, &self.workloads);
-        let run = self.apply(file);
-        assert_eq!(run.code, 5, "{code}: {run:?}");
-        let answer = run.json();
-        let error =
-            if answer["error"].is_null() { &answer["services"][0]["error"] } else { &answer["error"] };
-        assert_eq!(error["code"], code, "{run:?}");
-        let message = error["message"].as_str().unwrap_or_default();
-        assert!(message.contains(words), "{words}: {message}");
+        self.apply(file).assert_refused(code, words);
         assert_eq!(versions(self.scene, &self.workloads), before, "{code}");
     }
 }
