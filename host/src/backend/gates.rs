@@ -23,7 +23,7 @@ pub async fn judge(secrets: &Sources, far: Option<&FarSides>, ask: &Ask<'_>) -> 
         Operation::RequireApproval { roles } => Ok(approved(roles, ask)),
         Operation::RequireOutside { workloads } => {
             let located = match far {
-                Some(far) => stoppable(ask, async { Ok(far.located(workloads).await) }).await?,
+                Some(far) => stoppable(ask, async { Ok(far.located(workloads, ask.held).await) }).await?,
                 None => located_offline(workloads),
             };
             Ok(outside(workloads, located, ask))

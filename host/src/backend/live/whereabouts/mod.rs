@@ -20,10 +20,11 @@ type Around = (RuntimeName, Result<Vec<Neighbour>, CallError>);
 
 impl FarSides {
     /// Where this program runs, seen from the workloads called `guarded`. Containers and pods are only asked for where what this
-    /// process knows of itself does not tell.
-    pub(in crate::backend) async fn located(&self, guarded: &[ConfigName]) -> Located {
+    /// process knows of itself does not tell; on a machine also not where another gate has `held` it already.
+    pub(in crate::backend) async fn located(&self, guarded: &[ConfigName], held: bool) -> Located {
         let traces = Traces::here();
-        let around = if traces.suffice(guarded) { Vec::new() } else { self.around().await };
+        let asks = !(traces.suffice(guarded) || (held && traces.on_machine()));
+        let around = if asks { self.around().await } else { Vec::new() };
         judge(&traces, guarded, &around)
     }
 

@@ -207,7 +207,6 @@ impl Scene {
     pub fn gates() -> Vec<Operation> {
         vec![
             Operation::RequireApproval { roles: vec![parsed("supervisor")] },
-            Operation::RequireOutside { workloads: vec![parsed("project-manager-backend")] },
             Operation::RequirePinned,
             Operation::Hold {
                 reason: "the registered Dockerfile and the service contract disagree".to_owned(),
