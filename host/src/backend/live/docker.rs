@@ -72,7 +72,7 @@ pub struct Engine {
     docker: Docker,
     socket: Arc<Path>,
     address: String,
-    id: String,
+    id: Option<String>,
     store: ImageStore,
     within: Duration,
 }
@@ -118,16 +118,20 @@ impl Engine {
             docker,
             socket,
             address: address.to_owned(),
-            id: info.id.unwrap_or_default(),
+            id: info.id.filter(|id| !id.is_empty()),
             store,
             within,
         })
     }
 
     /// Its own id, for as long as its storage is.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        &self.id
+    ///
+    /// # Errors
+    /// `Other` for an engine that tells none: another one could not be told from it.
+    pub fn id(&self) -> Result<&str, CallError> {
+        self.id.as_deref().ok_or_else(|| {
+            strange(&self.address, "learning which engine this is", "it shows no id of its own")
+        })
     }
 
     /// The address it was reached at; also right as `DOCKER_HOST`.

@@ -67,7 +67,7 @@ async fn engine(
     };
     Ok(RuntimeIdentity::Compose {
         via,
-        engine: engine.id().to_owned(),
+        engine: engine.id()?.to_owned(),
         project: site.runtime.project.clone(),
         directory: site.runtime.directory.display().to_string(),
         services: hashes,
